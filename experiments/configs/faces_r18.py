@@ -1,0 +1,26 @@
+"""ResNet-18, a quarter of its width, on the 531 people of the development faces."""
+
+from maskarc.train import config
+
+
+def get_config() -> config.TrainConfig:
+    """The configuration."""
+    return config.TrainConfig(
+        source="folder",
+        min_photos=2,
+        mask_probability=0.5,
+        color_jitter=0.3,
+        shift_jitter=0.02,
+        scale_jitter=0.05,
+        rotation_jitter=0.05,
+        width=16,
+        margin=0.4,
+        scale=32.0,
+        batch_size=64,
+        steps=9_000,
+        learning_rate=0.05,
+        warmup_steps=300,
+        schedule="cosine",
+        checkpoint_every=500,
+        log_every=50,
+    )

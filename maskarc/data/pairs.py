@@ -1,0 +1,246 @@
+"""Pair lists: which two photos to compare, and whether they show the same person."""
+
+import csv
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from maskarc import images
+
+# Tried in this order for lists that name photos without a suffix.
+_SUFFIXES = (".jpg", *sorted(images.SUFFIXES - {".jpg"}))
+
+_TRUTH = {"1": True, "true": True, "0": False, "false": False}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Pairs:
+    """Pairs of photos to compare.
+
+    Attributes:
+      first: name of each pair's photo at index 0, '/'-separated below the root.
+      second: name of each pair's photo at index 1, the one that may wear a mask.
+      is_same: bool[N], True for a genuine pair, False for an impostor pair.
+      fold: int64[N], the cross-validation fold; all 0 where the list has none.
+    """
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    is_same: np.ndarray
+    fold: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def describe(self) -> str:
+        """One line for a log: pairs, photos, folds, and pairs that occur again."""
+        unordered = {
+            frozenset(pair) for pair in zip(self.first, self.second, strict=True)
+        }
+        genuine = int(self.is_same.sum())
+        return (
+            f"{len(self)} pairs ({genuine} genuine, {len(self) - genuine} impostor) "
+            f"of {len({*self.first, *self.second})} photos, "
+            f"folds: {len(np.unique(self.fold))}, "
+            f"repeated pairs: {len(self) - len(unordered)}"
+        )
+
+
+class _Pair(NamedTuple):
+    first: str
+    second: str
+    is_same: bool
+    fold: int
+
+
+class _Line(NamedTuple):
+    text: str
+    where: str  # "FILE:LINE", for error messages
+
+
+def read_pairs(
+    path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
+) -> Pairs:
+    """Reads a list of pairs, in one of four formats told apart by the first line.
+
+    - LFW View 2: ``10 300`` (folds, pairs of a kind), then for each fold the genuine
+      pairs ``Name i j`` followed by the impostor pairs ``Name i Other j``.
+    - LFW View 1: ``1100``, that many genuine and as many impostor pairs, no folds.
+    - MFR2: both kinds of line in any order, without a count and without folds.
+    - CSV: the header ``first,second,is_same`` or ``first,second,is_same,fold``, then
+      photos by their path below the root, is_same as 1/0 or true/false.
+
+    Photo i of Name is ``Name/Name_000i`` with the suffix that it has below the root.
+    Blank lines are skipped; a pair may occur more than once.
+
+    Args:
+      path: the list.
+      root: the folder of the photos. Without it the photos are not looked for, and
+        those named without a suffix are taken to be .jpg.
+
+    Returns:
+      The `Pairs`, in the order of the list.
+
+    Raises:
+      FileNotFoundError: no such list or root, or photos missing below the root.
+      ValueError: the list does not keep to its format; says where.
+
+    References:
+      Huang et al., "Labeled Faces in the Wild", UMass technical report 07-49, 2007.
+    """
+    path = pathlib.Path(path)
+    lines = _read_lines(path)
+    header = lines[0].text.split()
+    suffixes: Sequence[str] = _SUFFIXES
+    if "," in lines[0].text or path.suffix.lower() == ".csv":
+        rows, suffixes = _parse_csv(lines), [""]
+    elif len(header) <= 2 and all(field.isdecimal() for field in header):
+        rows = _parse_counted(lines)
+    else:
+        rows = [_parse_names(line) for line in lines]
+    names = _find_photos(rows, suffixes, root, path)
+    return Pairs(
+        first=tuple(names[row.first] for row in rows),
+        second=tuple(names[row.second] for row in rows),
+        is_same=np.array([row.is_same for row in rows], bool),
+        fold=np.array([row.fold for row in rows], np.int64),
+    )
+
+
+def _read_lines(path: pathlib.Path) -> list[_Line]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no list of pairs at {path}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected a list of pairs in UTF-8") from error
+    lines = [
+        _Line(line.strip(), f"{path}:{number}")
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip()
+    ]
+    if not lines:
+        raise ValueError(f"{path}: the list of pairs is empty")
+    return lines
+
+
+def _parse_names(line: _Line, fold: int = 0) -> _Pair:
+    """``Name i j`` or ``Name i Other j``."""
+    match line.text.split():
+        case [name, i, j]:
+            other, is_same = name, True
+        case [name, i, other, j]:
+            is_same = False
+        case fields:
+            raise ValueError(
+                f"{line.where}: expected 'Name i j' (genuine) or 'Name i Other j' "
+                f"(impostor), got {len(fields)} fields: {line.text!r}"
+            )
+    if name == other and not is_same:
+        raise ValueError(
+            f"{line.where}: an impostor pair needs two people, got {name!r} twice"
+        )
+    return _Pair(_stem(name, i, line), _stem(other, j, line), is_same, fold)
+
+
+def _stem(name: str, index: str, line: _Line) -> str:
+    if not index.isdecimal():
+        raise ValueError(
+            f"{line.where}: expected the number of a photo, got {index!r}: "
+            f"{line.text!r}"
+        )
+    return _below_root(f"{name}/{name}_{int(index):04d}", line)
+
+
+def _below_root(name: str, line: _Line) -> str:
+    path = pathlib.PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(
+            f"{line.where}: expected the name of a photo below the root, got {name!r}"
+        )
+    return path.as_posix()
+
+
+def _parse_counted(lines: list[_Line]) -> list[_Pair]:
+    """The formats of LFW, which begin with their counts."""
+    header, lines = lines[0], lines[1:]
+    *folds, size = (int(field) for field in header.text.split())
+    expected = 2 * size * (folds[0] if folds else 1)
+    if len(lines) != expected or not lines:
+        raise ValueError(
+            f"{header.where}: the count line {header.text!r} stands for {expected} "
+            f"pairs (genuine and impostor), the list holds {len(lines)}"
+        )
+    rows = []
+    for position, line in enumerate(lines):
+        fold, within = divmod(position, 2 * size)
+        row = _parse_names(line, fold)
+        if row.is_same != (within < size):
+            kind = "genuine" if within < size else "impostor"
+            raise ValueError(
+                f"{line.where}: expected pair {within % size + 1} of {size} {kind} "
+                f"pairs here, got {line.text!r}; check the count line"
+            )
+        rows.append(row)
+    return rows
+
+
+def _parse_csv(lines: list[_Line]) -> list[_Pair]:
+    (header, *records) = (next(csv.reader([line.text])) for line in lines)
+    columns = ["first", "second", "is_same", "fold"]
+    if header not in (columns, columns[:3]):
+        raise ValueError(
+            f"{lines[0].where}: expected the header 'first,second,is_same' or "
+            f"'first,second,is_same,fold', got {lines[0].text!r}"
+        )
+    if not records:
+        raise ValueError(f"{lines[0].where}: no pair follows the header")
+    rows = []
+    for line, record in zip(lines[1:], records, strict=True):
+        if len(record) != len(header):
+            raise ValueError(
+                f"{line.where}: expected {len(header)} fields, got {len(record)}: "
+                f"{line.text!r}"
+            )
+        first, second, is_same, fold = (v.strip() for v in (*record, "0")[:4])
+        if is_same.lower() not in _TRUTH or not fold.isdecimal():
+            raise ValueError(
+                f"{line.where}: expected is_same as 1, 0, true or false and fold as "
+                f"a number, got {line.text!r}"
+            )
+        names = _below_root(first, line), _below_root(second, line)
+        rows.append(_Pair(*names, _TRUTH[is_same.lower()], int(fold)))
+    return rows
+
+
+def _find_photos(
+    rows: list[_Pair],
+    suffixes: Sequence[str],
+    root: str | os.PathLike[str] | None,
+    path: pathlib.Path,
+) -> dict[str, str]:
+    """The name with suffix of every photo that the rows name."""
+    stems = dict.fromkeys(stem for row in rows for stem in row[:2])
+    if root is None:
+        return {stem: stem + suffixes[0] for stem in stems}
+    root = pathlib.Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f"no folder of photos at {root}")
+    names, missing = {}, []
+    for stem in stems:
+        for suffix in suffixes:
+            if (root / (stem + suffix)).is_file():
+                names[stem] = stem + suffix
+                break
+        else:
+            missing.append(stem)
+    if missing:
+        raise FileNotFoundError(
+            f"{path} names {len(missing)} photos (of {len(stems)}) that are not below "
+            f"{root}: {', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}"
+        )
+    return names

@@ -1,0 +1,186 @@
+"""Random-access sources of labelled faces.
+
+A source has ``len(source)``, ``source[i]``, ``num_classes`` and ``names``. An element
+is a dict: "image" uint8[H, W, 3] RGB, "landmarks" float32[68, 2] in its pixels, and
+"label", an int in 0..num_classes−1. Grain shuffles, reads and batches them.
+"""
+
+import collections
+import dataclasses
+import os
+import pathlib
+from typing import Any, Protocol
+
+import numpy as np
+
+from maskarc import images
+from maskarc.landmarks import table as landmark_table
+
+
+class Source(Protocol):
+    """What the pipeline reads from."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of identities, C."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each element, such as its path below the root."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFolder:
+    """Photos in the VGGFace2 and CASIA layout, root/identity/photo.jpg.
+
+    Build it with `from_folder`. Labels number the sorted identity names, so they are
+    the same on every machine.
+
+    Attributes:
+      root: the folder.
+      names: path of each photo below the root, '/'-separated, sorted.
+      labels: int32[N].
+      landmarks: float32[N, 68, 2].
+      identities: name of each class, sorted.
+      left_out: (name, reason) of photos that are not used.
+    """
+
+    root: pathlib.Path
+    names: tuple[str, ...]
+    labels: np.ndarray
+    landmarks: np.ndarray
+    identities: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of identities that have photos, C."""
+        return len(self.identities)
+
+    @classmethod
+    def from_folder(
+        cls,
+        root: str | os.PathLike[str],
+        landmarks: landmark_table.LandmarkTable,
+        *,
+        min_photos: int = 1,
+    ) -> "ImageFolder":
+        """Lists the photos of a folder that have landmarks.
+
+        Args:
+          root: folder with one subfolder an identity.
+          landmarks: by photo name (`landmarks.table.detect_folder`).
+          min_photos: identities with fewer usable photos are left out.
+
+        Raises:
+          FileNotFoundError: no such folder.
+          ValueError: no photo is left.
+        """
+        usable: dict[str, list[tuple[str, np.ndarray]]] = collections.defaultdict(list)
+        left_out = []
+        for name in images.list_images(root):
+            points = landmarks.get(name)
+            if "/" not in name:
+                left_out.append((name, "not in an identity's folder"))
+            elif points is None:
+                left_out.append((name, "no landmarks"))
+            else:
+                usable[name.rsplit("/", 1)[0]].append((name, points))
+        for identity in sorted(usable):
+            if len(usable[identity]) < min_photos:
+                photos = usable.pop(identity)
+                reason = f"{identity} has fewer than {min_photos} usable photos"
+                left_out.extend((name, reason) for name, _ in photos)
+        if not usable:
+            raise ValueError(
+                f"no usable photo below {root}: expected identity/photo.jpg and "
+                f"landmarks for them; {len(left_out)} were left out"
+            )
+        identities = tuple(sorted(usable))
+        rows = [
+            (name, label, points)
+            for label, identity in enumerate(identities)
+            for name, points in usable[identity]
+        ]
+        names, labels, points = zip(*rows, strict=True)
+        return cls(
+            root=pathlib.Path(root),
+            names=names,
+            labels=np.array(labels, np.int32),
+            landmarks=np.stack(points),
+            identities=identities,
+            left_out=tuple(left_out),
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {
+            "image": images.read_image(self.root / self.names[index]),
+            "landmarks": self.landmarks[index],
+            "label": int(self.labels[index]),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class TfdsFaces:
+    """A prepared TensorFlow data set of faces, read without TensorFlow.
+
+    The data set must be stored as ArrayRecord and have the features "image", "label"
+    (an integer) and "landmarks" float[68, 2].
+
+    Attributes:
+      records: ``tfds.data_source(...)``.
+      num_classes: number of identities, C.
+    """
+
+    records: Any
+    num_classes: int
+
+    @classmethod
+    def load(cls, name: str, *, split: str, data_dir: str | None = None) -> "TfdsFaces":
+        """Opens a prepared data set.
+
+        Raises:
+          ImportError: tensorflow-datasets is missing.
+          ValueError: a feature is missing.
+        """
+        try:
+            import tensorflow_datasets as tfds
+        except ImportError as error:
+            raise ImportError(
+                "reading tfds data sets needs: pip install 'maskarc[tfds]'"
+            ) from error
+        builder = tfds.builder(name, data_dir=data_dir)
+        features = builder.info.features
+        if missing := {"image", "label", "landmarks"} - set(features):
+            raise ValueError(
+                f"{name} has no feature {sorted(missing)}; it has {sorted(features)}"
+            )
+        return cls(
+            records=builder.as_data_source(split=split),
+            num_classes=features["label"].num_classes,
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Record numbers: tfds keeps no file names."""
+        return tuple(f"{index:08d}" for index in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        record = self.records[index]
+        return {
+            "image": record["image"],
+            "landmarks": np.asarray(record["landmarks"], np.float32),
+            "label": int(record["label"]),
+        }

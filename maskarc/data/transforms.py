@@ -1,0 +1,125 @@
+"""Augmentation and cropping, as plain records with `random_map(element, rng)`.
+
+They are grain transforms by their shape only, and just as usable without grain: an
+element goes in, a new element comes out, all randomness comes from rng.
+"""
+
+import dataclasses
+from typing import Any
+
+import cv2
+import grain
+import numpy as np
+
+from maskarc import alignment
+from maskarc.landmarks import layouts
+from maskarc.masks import types as mask_types
+from maskarc.masks import wearing
+
+Element = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomMask(grain.transforms.RandomMap):
+    """Puts a mask of near pose on a share of the faces.
+
+    Attributes:
+      masks: to choose from.
+      probability: share of the faces that get one.
+    """
+
+    masks: tuple[mask_types.Mask, ...]
+    probability: float = 0.5
+
+    def random_map(self, element: Element, rng: np.random.Generator) -> Element:
+        """Masks element["image"] by element["landmarks"]."""
+        if rng.random() >= self.probability:
+            return element
+        image, _ = wearing.put_on(
+            element["image"], element["landmarks"], self.masks, rng
+        )
+        return {**element, "image": image}
+
+
+@dataclasses.dataclass(frozen=True)
+class AlignedCrop(grain.transforms.RandomMap):
+    """Cuts the ArcFace crop, with a little jitter if asked for.
+
+    Attributes:
+      size: side of the crop in pixels.
+      shift: standard deviation of the shift, as a share of the size.
+      scale: standard deviation of the relative scale.
+      rotation: standard deviation of the rotation, in radians.
+    """
+
+    size: int = alignment.CROP_SIZE
+    shift: float = 0.0
+    scale: float = 0.0
+    rotation: float = 0.0
+
+    def random_map(self, element: Element, rng: np.random.Generator) -> Element:
+        """Replaces the photo by its crop; the landmarks are dropped."""
+        five = layouts.to_five(element["landmarks"], "68").astype(np.float64)
+        if self.shift or self.scale or self.rotation:
+            five = self._jittered(five, rng)
+        crop = alignment.align(element["image"], five, size=self.size)
+        return {"image": crop, "label": np.int32(element["label"])}
+
+    def _jittered(self, five: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        centre = five.mean(axis=0)
+        # Eye distance in the template, as a share of the crop: 35.2 / 112.
+        side = np.linalg.norm(five[1] - five[0]) / 0.3146
+        angle = self.rotation * rng.standard_normal()
+        grown = np.exp(self.scale * rng.standard_normal())
+        shift = self.shift * side * rng.standard_normal(2)
+        turn = np.array(
+            [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        )
+        return grown * (five - centre) @ turn.T + centre + shift
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomFlip(grain.transforms.RandomMap):
+    """Mirrors a share of the crops."""
+
+    probability: float = 0.5
+
+    def random_map(self, element: Element, rng: np.random.Generator) -> Element:
+        """Mirrors element["image"], a crop."""
+        if rng.random() >= self.probability:
+            return element
+        return {**element, "image": np.ascontiguousarray(element["image"][:, ::-1])}
+
+
+@dataclasses.dataclass(frozen=True)
+class ColorJitter(grain.transforms.RandomMap):
+    """Changes brightness, contrast and saturation of a crop.
+
+    Attributes:
+      strength: each factor is drawn from [1 − strength, 1 + strength].
+    """
+
+    strength: float = 0.2
+
+    def random_map(self, element: Element, rng: np.random.Generator) -> Element:
+        """Jitters element["image"]."""
+        if self.strength == 0:
+            return element
+        brightness, contrast, saturation = rng.uniform(
+            1 - self.strength, 1 + self.strength, 3
+        )
+        image = element["image"]
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        mean = float(grey.mean())
+        # brightness · (mean + contrast · (grey + saturation · (image − grey) − mean)),
+        # whose two image terms are one weighted sum.
+        own = brightness * contrast * saturation
+        common = brightness * contrast * (1 - saturation)
+        image = cv2.addWeighted(
+            image,
+            own,
+            cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB),
+            common,
+            brightness * (1 - contrast) * mean,
+        )
+        return {**element, "image": image}

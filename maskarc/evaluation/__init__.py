@@ -1,0 +1,1 @@
+"""How good embeddings are: verification, identification, and pictures of both."""

@@ -1,0 +1,165 @@
+"""Files of landmarks by image name: .npz, .csv and .json; nothing is unpickled.
+
+.npz   `names` str[N], `outcomes` str[N] (may be absent), `landmarks` float[N, K, 2].
+.csv   a header `name,outcome,x0,y0,x1,y1,...` (`outcome` may be absent), then one row
+       an image; the numbers are empty where there is no face.
+.json  one object, image name → [[x, y], ...], or → the outcome where there is no face.
+
+Names are paths relative to the image folder with '/' between; K is 5, 68 or 468; x and
+y are pixels with pixel centres at integers.
+"""
+
+import csv
+import dataclasses
+import json
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+OK, NO_FACE = "ok", "no_face"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """What is known of one image: points float32[K, 2], or None, and the outcome."""
+
+    name: str
+    outcome: str
+    points: np.ndarray | None
+
+
+def read(path: str | os.PathLike[str]) -> list[Row]:
+    """Reads a landmark file; the suffix tells its format.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: an unknown suffix, or a file that does not hold landmarks.
+    """
+    path = pathlib.Path(path)
+    reader = _of_suffix(_READERS, path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no landmark file at {path}")
+    try:
+        return reader(path)
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        csv.Error,
+    ) as error:
+        raise ValueError(
+            f"{path}: not a landmark file ({type(error).__name__}: {error}); "
+            "maskarc.landmarks.files describes the formats"
+        ) from error
+
+
+def write(path: str | os.PathLike[str], rows: list[Row]) -> None:
+    """Writes rows atomically; those with points must agree in their number.
+
+    Raises:
+      ValueError: an unknown suffix.
+    """
+    path = pathlib.Path(path)
+    writer = _of_suffix(_WRITERS, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    writer(partial, rows)
+    os.replace(partial, path)
+
+
+def _read_npz(path: pathlib.Path) -> list[Row]:
+    with np.load(path, allow_pickle=False) as arrays:
+        names, landmarks = arrays["names"], arrays["landmarks"].astype(np.float32)
+        outcomes = arrays["outcomes"] if "outcomes" in arrays else [None] * len(names)
+    return [
+        _row(str(name), None if outcome is None else str(outcome), points)
+        for name, outcome, points in zip(names, outcomes, landmarks, strict=True)
+    ]
+
+
+def _write_npz(path: pathlib.Path, rows: list[Row]) -> None:
+    count = next((len(row.points) for row in rows if row.points is not None), 68)
+    absent = np.full([count, 2], np.nan, np.float32)
+    points = [absent if row.points is None else row.points for row in rows]
+    np.savez(
+        path,
+        names=np.array([row.name for row in rows], np.str_),
+        outcomes=np.array([row.outcome for row in rows], np.str_),
+        landmarks=np.array(points, np.float32).reshape(-1, count, 2),
+    )
+
+
+def _read_csv(path: pathlib.Path) -> list[Row]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [_csv_row(record) for record in csv.DictReader(file, strict=True)]
+
+
+def _csv_row(record: dict[str, str]) -> Row:
+    numbers = [v for k, v in record.items() if k not in ("name", "outcome")]
+    if not numbers or len(numbers) % 2:
+        raise ValueError("expected columns name, outcome, x0, y0, x1, y1, ...")
+    points = np.array([float(v) if v else np.nan for v in numbers], np.float32)
+    return _row(record["name"], record.get("outcome"), points.reshape(-1, 2))
+
+
+def _write_csv(path: pathlib.Path, rows: list[Row]) -> None:
+    count = next((len(row.points) for row in rows if row.points is not None), 68)
+    header = [f"{axis}{k}" for k in range(count) for axis in "xy"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "outcome", *header])
+        for row in rows:
+            numbers = [""] * (2 * count)
+            if row.points is not None:
+                numbers = [f"{v:.3f}" for v in row.points.ravel()]
+            writer.writerow([row.name, row.outcome, *numbers])
+
+
+def _read_json(path: pathlib.Path) -> list[Row]:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        Row(name=name, outcome=value, points=None)
+        if isinstance(value, str)
+        else _row(name, None, np.array(value, np.float32))
+        for name, value in record.items()
+    ]
+
+
+def _write_json(path: pathlib.Path, rows: list[Row]) -> None:
+    record = {
+        row.name: row.outcome
+        if row.points is None
+        else [[round(float(v), 3) for v in point] for point in row.points]
+        for row in rows
+    }
+    path.write_text(json.dumps(record), encoding="utf-8")
+
+
+def _row(name: str, outcome: str | None, points: np.ndarray) -> Row:
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"{name}: expected points [K, 2], got {points.shape}")
+    found = bool(np.isfinite(points).all())
+    return Row(
+        name=name,
+        outcome=outcome or (OK if found else NO_FACE),
+        points=points if found else None,
+    )
+
+
+_READERS = {".npz": _read_npz, ".csv": _read_csv, ".json": _read_json}
+_WRITERS = {".npz": _write_npz, ".csv": _write_csv, ".json": _write_json}
+
+
+def _of_suffix(functions: dict, path: pathlib.Path):
+    if path.suffix.lower() not in functions:
+        raise ValueError(
+            f"{path.name}: expected a landmark file ending in {', '.join(functions)}"
+        )
+    return functions[path.suffix.lower()]

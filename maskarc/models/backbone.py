@@ -1,0 +1,125 @@
+"""The functional boundary: outside this package a model is two pytrees of arrays."""
+
+import dataclasses
+import functools
+import inspect
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.typing import ArrayLike
+
+from maskarc.models import resnet
+
+# Name → constructor of an nnx module that maps [B, S, S, 3] to [B, D].
+MODELS: dict[str, functools.partial[nnx.Module]] = {
+    "resnet18": functools.partial(
+        resnet.ResNet, stage_sizes=(2, 2, 2, 2), block=resnet.BasicBlock
+    ),
+    "resnet34": functools.partial(
+        resnet.ResNet, stage_sizes=(3, 4, 6, 3), block=resnet.BasicBlock
+    ),
+    "resnet50": functools.partial(
+        resnet.ResNet, stage_sizes=(3, 4, 6, 3), block=resnet.Bottleneck
+    ),
+    "resnet101": functools.partial(
+        resnet.ResNet, stage_sizes=(3, 4, 23, 3), block=resnet.Bottleneck
+    ),
+}
+
+# Nested dicts of arrays.
+Params = Any
+Stats = Any
+
+
+def preprocess(crops: ArrayLike) -> jax.Array:
+    """uint8[..., S, S, 3] crops → float32 in [−1, 1]: (x − 127.5) / 127.5."""
+    return (jnp.asarray(crops, jnp.float32) - 127.5) / 127.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Backbone:
+    """A network as pure functions of its parameters and BatchNorm statistics.
+
+    Attributes:
+      name: key in `MODELS`.
+      options: the constructor's keyword arguments, which with the name rebuild it.
+    """
+
+    name: str
+    options: tuple[tuple[str, Any], ...]
+
+    def _build(self, rngs: nnx.Rngs) -> nnx.Module:
+        return MODELS[self.name](**dict(self.options), rngs=rngs)
+
+    @functools.cached_property
+    def _structure(self) -> tuple[nnx.GraphDef, nnx.State, nnx.State]:
+        abstract = nnx.eval_shape(lambda: self._build(nnx.Rngs(0)))
+        return nnx.split(abstract, nnx.Param, nnx.BatchStat)
+
+    def init(self, key: jax.Array) -> tuple[Params, Stats]:
+        """Fresh parameters and statistics, as nested dicts of float32 arrays."""
+        model = self._build(nnx.Rngs(params=key))
+        _, params, stats = nnx.split(model, nnx.Param, nnx.BatchStat)
+        return nnx.to_pure_dict(params), nnx.to_pure_dict(stats)
+
+    def apply(
+        self,
+        params: Params,
+        stats: Stats,
+        images: ArrayLike,
+        *,
+        train: bool = False,
+        key: jax.Array | None = None,
+    ) -> tuple[jax.Array, Stats]:
+        """Embeds crops; pure, so that it can be jitted and differentiated.
+
+        Args:
+          params: from `init` or a checkpoint.
+          stats: BatchNorm statistics, likewise.
+          images: uint8[B, S, S, 3] crops, or float already in [−1, 1].
+          train: use batch statistics and dropout, and return updated statistics.
+          key: a jax key for dropout, when training.
+
+        Returns:
+          (float32[B, D] embeddings, not normalised; the statistics).
+        """
+        images = jnp.asarray(images)
+        if images.dtype == jnp.uint8:
+            images = preprocess(images)
+        graphdef, abstract_params, abstract_stats = self._structure
+        model = nnx.merge(
+            graphdef, _filled(abstract_params, params), _filled(abstract_stats, stats)
+        )
+        embeddings = model(images, train=train, key=key)
+        if not train:
+            return embeddings, stats
+        return embeddings, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+
+
+def _filled(abstract: nnx.State, values: Any) -> nnx.State:
+    state = jax.tree.map(lambda leaf: leaf, abstract)  # a copy; the original is cached
+    nnx.replace_by_pure_dict(state, values)
+    return state
+
+
+def create(name: str, **options: Any) -> Backbone:
+    """Describes a backbone; nothing is allocated until `Backbone.init`.
+
+    Args:
+      name: a key of `MODELS`.
+      **options: the model's keyword arguments, such as embed_dim, image_size, width,
+        stem, dropout, dtype (`maskarc.models.resnet.ResNet`).
+
+    Raises:
+      ValueError: an unknown name or option, with the valid ones.
+    """
+    if name not in MODELS:
+        raise ValueError(f"unknown model {name!r}; expected one of {sorted(MODELS)}")
+    constructor = MODELS[name]
+    parameters = inspect.signature(constructor.func.__init__).parameters
+    valid = set(parameters) - {"self", "rngs", *constructor.keywords}
+    if unknown := set(options) - valid:
+        raise ValueError(f"unknown options {sorted(unknown)}; expected {sorted(valid)}")
+    return Backbone(name=name, options=tuple(sorted(options.items())))

@@ -1,0 +1,131 @@
+"""The hyper-parameters of a training run."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+# Fields that may change when a run is taken up again: they do not change the result.
+FREE_ON_RESUME = frozenset(
+    {"worker_count", "read_threads", "log_every", "checkpoint_every", "keep"}
+)
+
+
+@dataclasses.dataclass(kw_only=True)
+class TrainConfig:
+    """One training run. Defaults are the ArcFace paper's where it gives them."""
+
+    # Data: where the photos come from, a key of `maskarc.train.inputs.SOURCES`.
+    source: str = "folder"
+    # Folder: root of an identity/photo layout. tfds: "name:split" or "name:split@dir".
+    data_dir: str = ""
+    # Folder: landmark table (.npz); found once and kept in the run folder when empty.
+    landmarks: str = ""
+    # Folder: landmark back end, when there is no table; empty picks an installed one.
+    detector: str = ""
+    # Synthetic: people, and photos of each.
+    num_identities: int = 200
+    photos_per_identity: int = 30
+    # Identities with fewer usable photos are left out.
+    min_photos: int = 1
+    # Root of all randomness: initial weights, order, augmentation, dropout.
+    seed: int = 0
+
+    # Augmentation: "builtin" drawings or a masks.json, and the share of faces masked.
+    masks: str = "builtin"
+    mask_probability: float = 0.5
+    # Chance of a left-right flip.
+    flip_probability: float = 0.5
+    # Largest relative change of brightness, contrast and saturation.
+    color_jitter: float = 0.2
+    # Standard deviations of the crop's jitter: shift (share of the crop's side), scale
+    # (relative) and rotation (radians).
+    shift_jitter: float = 0.0
+    scale_jitter: float = 0.0
+    rotation_jitter: float = 0.0
+
+    # Model: a key of `maskarc.models.MODELS`.
+    model: str = "resnet18"
+    # Side of the crops, in pixels.
+    image_size: int = 112
+    # Size of the embedding.
+    embed_dim: int = 512
+    # Features of the first stage; 64 is the published network.
+    width: int = 64
+    # "imagenet" or, for crops of 32 to 64 pixels, "small".
+    stem: str = "imagenet"
+    # Dropout rate in the embedding head.
+    dropout: float = 0.4
+    # Compute in bfloat16; parameters stay float32.
+    bfloat16: bool = False
+
+    # Loss: angular margin in radians, radius of the hypersphere.
+    margin: float = 0.5
+    scale: float = 64.0
+
+    # Optimisation: SGD with Nesterov-free momentum. Images a step, steps.
+    batch_size: int = 512
+    steps: int = 180_000
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    # Added to the gradient of weights of rank ≥ 2, times the weight.
+    weight_decay: float = 5e-4
+    # Steps of linear warm-up from 0.
+    warmup_steps: int = 0
+    # "cosine" to 0, or "steps": a tenth at each share of the run in `decay_at`.
+    schedule: str = "steps"
+    decay_at: tuple[float, ...] = (100 / 180, 160 / 180)
+
+    # Running: steps between log lines and between checkpoints; checkpoints kept.
+    log_every: int = 20
+    checkpoint_every: int = 1000
+    keep: int = 2
+    # Reading: threads, or processes where decoding is slow and cores are many.
+    read_threads: int = 2
+    worker_count: int = 0
+
+    def validate(self) -> None:
+        """Raises ValueError for values out of range, which flags may have set."""
+        for name in ("batch_size", "steps", "log_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be ≥ 1, got {getattr(self, name)}")
+        if not 0.0 <= self.mask_probability <= 1.0:
+            raise ValueError(
+                f"mask_probability must be in [0, 1], got {self.mask_probability}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "TrainConfig":
+        """Inverts `to_json`; unknown fields are a ValueError that lists them."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := set(fields) - known:
+            raise ValueError(f"unknown configuration fields: {sorted(unknown)}")
+        return cls(**{**fields, "decay_at": tuple(fields.get("decay_at", ()))})
+
+
+def check_same_run(config: TrainConfig, path: pathlib.Path) -> None:
+    """Writes the configuration to path, or compares it with what is there.
+
+    Raises:
+      ValueError: the folder holds a run with other settings; names each difference.
+    """
+    fields = config.to_json()
+    if not path.exists():
+        path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    changed = {
+        name: (before.get(name), value)
+        for name, value in fields.items()
+        if name not in FREE_ON_RESUME and before.get(name) != value
+    }
+    if changed:
+        raise ValueError(
+            f"{path.parent} holds a run with other settings: "
+            + ", ".join(f"{n} was {a!r}, now {b!r}" for n, (a, b) in changed.items())
+            + ". Use another --workdir, or the old settings to go on."
+        )

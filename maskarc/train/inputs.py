@@ -1,0 +1,95 @@
+"""What a configuration reads: its source of photos and its augmentation."""
+
+import pathlib
+from collections.abc import Callable
+
+import grain
+
+from maskarc import landmarks
+from maskarc.data import sources, synthetic, transforms
+from maskarc.masks import database
+from maskarc.train import config as config_lib
+
+
+def create_source(
+    config: config_lib.TrainConfig, workdir: pathlib.Path
+) -> sources.Source:
+    """Opens the source that a configuration names.
+
+    Args:
+      config: its source, data_dir, landmarks and related fields.
+      workdir: run folder; a landmark table that has to be made is kept there.
+
+    Raises:
+      ValueError: an unknown source, or no usable photo.
+      FileNotFoundError: a folder or table that does not exist.
+      ImportError: a missing extra.
+    """
+    if config.source not in SOURCES:
+        raise ValueError(
+            f"unknown source {config.source!r}; expected one of {', '.join(SOURCES)}"
+        )
+    return SOURCES[config.source](config, workdir)
+
+
+def augmentations(
+    config: config_lib.TrainConfig,
+) -> list[grain.transforms.RandomMap]:
+    """The transforms of a configuration: photo → augmented crop.
+
+    Raises:
+      ValueError: the mask database is not one.
+      FileNotFoundError: there is none at config.masks.
+    """
+    masks = tuple(m for part in config.masks.split(",") for m in database.load(part))
+    return [
+        transforms.RandomMask(masks, config.mask_probability),
+        transforms.AlignedCrop(
+            config.image_size,
+            config.shift_jitter,
+            config.scale_jitter,
+            config.rotation_jitter,
+        ),
+        transforms.RandomFlip(config.flip_probability),
+        transforms.ColorJitter(config.color_jitter),
+    ]
+
+
+def _folder(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
+    if config.landmarks:
+        table = landmarks.LandmarkTable.load(config.landmarks)
+    else:
+        path = workdir / "landmarks.npz"
+        known = landmarks.LandmarkTable.load(path) if path.exists() else None
+        table = landmarks.detect_folder(
+            landmarks.create_detector(config.detector or None),
+            config.data_dir,
+            known=known,
+            save_to=path,
+        )
+    return sources.ImageFolder.from_folder(
+        config.data_dir, table, min_photos=config.min_photos
+    )
+
+
+def _synthetic(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
+    del workdir
+    return synthetic.SyntheticFaces(
+        config.num_identities, config.photos_per_identity, seed=config.seed
+    )
+
+
+def _tfds(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
+    del workdir
+    name, _, data_dir = config.data_dir.partition("@")
+    name, _, split = name.partition(":")
+    return sources.TfdsFaces.load(
+        name, split=split or "train", data_dir=data_dir or None
+    )
+
+
+SOURCES: dict[str, Callable[[config_lib.TrainConfig, pathlib.Path], sources.Source]] = {
+    "folder": _folder,
+    "synthetic": _synthetic,
+    "tfds": _tfds,
+}

@@ -1,0 +1,66 @@
+"""Where a run's metrics go: a CSV file and TensorBoard."""
+
+import csv
+import pathlib
+from collections.abc import Mapping
+from typing import Self
+
+import tensorboardX
+
+FIELDS = (
+    "step",
+    "loss",
+    "accuracy",
+    "target_cosine",
+    "gradient_norm",
+    "learning_rate",
+    "images_per_second",
+)
+
+
+class MetricsWriter:
+    """Appends rows to metrics.csv and events to tensorboard/; a context manager.
+
+    Args:
+      workdir: the run folder.
+      resume_step: rows after this step, which the run is about to repeat, are dropped.
+    """
+
+    def __init__(self, workdir: pathlib.Path, *, resume_step: int = 0):
+        path = workdir / "metrics.csv"
+        kept = _rows_until(path, resume_step)
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._csv = csv.DictWriter(self._file, FIELDS)
+        self._csv.writeheader()
+        self._csv.writerows(kept)
+        self._events = tensorboardX.SummaryWriter(
+            str(workdir / "tensorboard"), purge_step=resume_step + 1
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._events.close()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes one row; values has all of `FIELDS` but the step."""
+        self._csv.writerow({"step": step, **values})
+        self._file.flush()
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)
+
+
+def _rows_until(path: pathlib.Path, step: int) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        row
+        for row in rows
+        if (row.get("step") or "").isdigit()
+        and int(row["step"]) <= step
+        and None not in row.values()
+    ]

