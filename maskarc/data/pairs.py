@@ -50,6 +50,22 @@ class Pairs:
         )
 
 
+def write_pairs(path: str | os.PathLike[str], pairs: Pairs) -> None:
+    """Writes pairs as CSV with a fold column, for `read_pairs`."""
+    with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["first", "second", "is_same", "fold"])
+        writer.writerows(
+            zip(
+                pairs.first,
+                pairs.second,
+                pairs.is_same.astype(int).tolist(),
+                pairs.fold.tolist(),
+                strict=True,
+            )
+        )
+
+
 class _Pair(NamedTuple):
     first: str
     second: str

@@ -60,6 +60,22 @@ def read(path: str | os.PathLike[str]) -> list[Row]:
         ) from error
 
 
+def read_array(path: str | os.PathLike[str]) -> np.ndarray:
+    """Reads the array of a .npy file, never a pickled one.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: not a .npy file of numbers.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no landmark file at {path}")
+    try:
+        return np.load(path, allow_pickle=False).astype(np.float32)
+    except (ValueError, EOFError, AttributeError) as error:
+        raise ValueError(f"{path}: not a .npy file of numbers ({error})") from error
+
+
 def write(path: str | os.PathLike[str], rows: list[Row]) -> None:
     """Writes rows atomically; those with points must agree in their number.
 

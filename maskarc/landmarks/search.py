@@ -1,6 +1,7 @@
 """A patient search for faces: scales, padding and quarter turns around one finder."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import cv2
@@ -8,6 +9,17 @@ import numpy as np
 
 from maskarc import geometry
 from maskarc.landmarks import types
+
+# A face with at least this score is upright: of 2,000 photos turned by a quarter or a
+# half, one in a hundred reached it.
+_SURE = 0.999
+# Side of the picture in which a face is compared with its turns, in pixels, and the
+# share of it that the face takes.
+_CLOSE_UP, _CLOSE_UP_SHARE = 128, 0.5
+# How much better, in log odds, a turned face must score than the upright one: none of
+# 433 upright faces is turned then, and 96 % of 1,104 turned ones are.
+_TURN_MARGIN = 1.0
+_TURNS = 6
 
 
 def find_faces(
@@ -20,11 +32,13 @@ def find_faces(
     """Looks at a photo in several ways until one shows a face.
 
     In turn: the photo scaled down to `max_side`; with a wide border, for a crop that
-    the face fills; twice as large, for tiny faces; and turned by quarters.
+    the face fills; two and four times as large, for small faces; and turned by
+    quarters. Faces that score less than upright ones do are then compared with their
+    quarter turns: the finder takes many upside-down faces for upright.
 
     Args:
       image: uint8[H, W, 3], RGB.
-      finder: finds faces at one scale, upright.
+      finder: finds faces at one scale, upright, by five points.
       max_side: longer side of what the finder sees first, in pixels.
       rotations: whether to try quarter turns.
 
@@ -33,6 +47,8 @@ def find_faces(
     """
     for view, to_photo in _views(image, max_side, rotations):
         faces = finder(view)
+        if rotations:
+            faces = [_turned_upright(view, face, finder) for face in faces]
         if faces:
             return [_moved(face, to_photo) for face in faces]
     return []
@@ -43,7 +59,8 @@ def _views(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields views of a photo, each with the 2×3 matrix back to the photo's pixels."""
     side = max(image.shape[:2])
-    yield _resized(image, min(1.0, max_side / side))
+    whole = min(1.0, max_side / side)
+    yield _resized(image, whole)
     border = side // 2
     padded = cv2.copyMakeBorder(
         image, border, border, border, border, cv2.BORDER_CONSTANT, value=(127,) * 3
@@ -51,9 +68,11 @@ def _views(
     view, to_padded = _resized(padded, min(1.0, max_side / (side + 2 * border)))
     to_padded[:, 2] -= border
     yield view, to_padded
-    yield _resized(image, min(2.0, 2 * max_side / side))
+    yield _resized(image, 2 * whole)
+    if whole < 0.5:
+        yield _resized(image, 4 * whole)
     if rotations:
-        upright, to_photo = _resized(image, min(1.0, max_side / side))
+        upright, to_photo = _resized(image, whole)
         for turns in (1, 3, 2):
             view = np.ascontiguousarray(np.rot90(upright, turns))
             yield view, _compose(to_photo, _unturned(upright.shape, turns))
@@ -69,6 +88,41 @@ def _resized(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     ratio = np.array([width / size[0], height / size[1]])
     matrix = np.column_stack([np.diag(ratio), (ratio - 1) / 2])
     return cv2.resize(image, size, interpolation=mode), matrix
+
+
+def _turned_upright(
+    image: np.ndarray, face: types.Face, finder: types.Detector
+) -> types.Face:
+    """The face as it is found with its head up: itself, or found after a turn."""
+    if face.score >= _SURE:
+        return face
+    best, best_odds = face, -math.inf
+    for turn in range(_TURNS):
+        matrix = _close_up_matrix(face.box, 2 * math.pi * turn / _TURNS)
+        view = cv2.warpAffine(image, matrix, (_CLOSE_UP, _CLOSE_UP))
+        middle = types.main_face(finder(view), view.shape)
+        odds = _log_odds(middle.score if middle else 0.0)
+        if turn == 0:
+            best_odds = odds + _TURN_MARGIN
+        elif middle and odds > best_odds:
+            best, best_odds = _moved(middle, geometry.invert(matrix)), odds
+    return best
+
+
+def _close_up_matrix(box: np.ndarray, angle: float) -> np.ndarray:
+    """The similarity float64[2, 3] from a photo to the close-up of a box, turned."""
+    scale = _CLOSE_UP * _CLOSE_UP_SHARE / max(box[2:] - box[:2])
+    cos, sin = scale * math.cos(angle), scale * math.sin(angle)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.column_stack(
+        [linear, (_CLOSE_UP - 1) / 2 - linear @ (box[:2] + box[2:]) / 2]
+    )
+
+
+def _log_odds(score: float) -> float:
+    """Finite for any score in [0, 1]."""
+    score = min(max(score, 1e-4), 1 - 1e-6)
+    return math.log(score / (1 - score))
 
 
 def _unturned(shape: tuple[int, ...], turns: int) -> np.ndarray:
@@ -89,9 +143,11 @@ def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
 
 
 def _moved(face: types.Face, matrix: np.ndarray) -> types.Face:
-    corners = geometry.transform(face.box.reshape(2, 2), matrix)
+    """The face after a similarity 2×3 of its picture; the box keeps its size."""
+    centre = geometry.transform((face.box[:2] + face.box[2:]) / 2, matrix)
+    half = (face.box[2:] - face.box[:2]) / 2 * math.sqrt(np.linalg.det(matrix[:, :2]))
     return dataclasses.replace(
         face,
-        box=types.box_of(corners),
+        box=np.concatenate([centre - half, centre + half]).astype(np.float32),
         points=geometry.transform(face.points, matrix).astype(np.float32),
     )

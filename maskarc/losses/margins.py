@@ -54,7 +54,11 @@ def is_target(labels: ArrayLike, num_classes: int) -> jax.Array:
 
     A comparison, not a gather: it stays local where the class axis is sharded.
     """
-    return jnp.asarray(labels)[..., None] == jnp.arange(num_classes)
+    labels = jnp.asarray(labels)[..., None]
+    classes = jax.lax.broadcasted_iota(
+        jnp.int32, (*labels.shape[:-1], num_classes), labels.ndim - 1
+    )
+    return labels == classes
 
 
 def arcface_logits(

@@ -146,7 +146,10 @@ def _from_record(record: dict[str, Any], folder: pathlib.Path) -> types.Mask:
         landmarks=np.array(record["landmarks"], np.float32),
         indices=np.array(record["indices"]),
         pose=geometry.Pose(
-            **{angle: float(record["pose"][angle]) for angle in ("yaw", "pitch", "roll")}
+            **{
+                angle: float(record["pose"][angle])
+                for angle in ("yaw", "pitch", "roll")
+            }
         ),
         luminance=float(record["luminance"]),
         source=str(record.get("source", "")),

@@ -136,17 +136,21 @@ def draw(name: str, kind: str, style: Style) -> types.Mask:
     x, y = _grid()
     outline = _smooth_closed(_mirrored_outline(style.outline))
     inside, distance = _sheet(outline, x.shape)
-    colour = np.broadcast_to(np.float32(style.colour), (*x.shape, 3)).copy()
+    colour = np.broadcast_to(np.array(style.colour, np.float32), (*x.shape, 3)).copy()
     if style.checks:
         dark = _checks(x, y, style.checks)[..., None]
-        colour += dark * (np.float32(style.check_colour) - colour)
+        colour += dark * (np.array(style.check_colour, np.float32) - colour)
     band = np.clip((style.band - distance) / 0.01 + 0.5, 0, 1)[..., None]
-    colour += (band if style.band else 0) * (np.float32(style.band_colour) - colour)
+    colour += (band if style.band else 0) * (
+        np.array(style.band_colour, np.float32) - colour
+    )
     colour *= _shade(x, y, distance, style)[..., None]
     alpha = inside
     for height in style.straps:
         strap = _strap(x, y, outline, height) * (1 - inside)
-        colour += strap[..., None] * (0.85 * np.float32(style.band_colour) - colour)
+        colour += strap[..., None] * (
+            0.85 * np.array(style.band_colour, np.float32) - colour
+        )
         alpha = np.maximum(alpha, strap)
     rgba = np.dstack([np.clip(colour, 0, 255), 255 * alpha]).astype(np.float32)
     size = (x.shape[1] // _FINER, x.shape[0] // _FINER)
@@ -173,7 +177,7 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mirrored_outline(half: tuple[tuple[float, float], ...]) -> np.ndarray:
-    """The closed outline float64[N, 2] of a right half that starts and ends at x = 0."""
+    """The closed outline float64[N, 2] of a right half between two points at x = 0."""
     right = np.array(half)
     return np.concatenate([right, right[-2:0:-1] * [-1, 1]])
 
@@ -195,7 +199,7 @@ def _sheet(
     filled = np.zeros(shape, np.uint8)
     fixed = np.rint(pixels * 16).astype(np.int32)
     cv2.fillPoly(filled, [fixed], 255, lineType=cv2.LINE_AA, shift=4)
-    distance = cv2.distanceTransform(np.uint8(filled > 127), cv2.DIST_L2, 5)
+    distance = cv2.distanceTransform(filled // 128, cv2.DIST_L2, 5)
     return filled.astype(np.float32) / 255, distance / np.float32(SCALE * _FINER)
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-
 # ITU-R BT.601 luma of RGB.
 LUMA = np.array([0.299, 0.587, 0.114])
 # Brightness of skin in an ordinary photo, for masks of which no other is known.
@@ -72,5 +71,3 @@ def gain(face: float, reference: float) -> float:
     and only the former changes the mask.
     """
     return float(np.clip(np.sqrt(face / reference), *GAIN_RANGE))
-
-

@@ -60,7 +60,7 @@ class Mask:
                 f"mask {self.name}: expected landmarks [K, 2] and indices [K], got "
                 f"{landmarks.shape} and {indices.shape}"
             )
-        if not np.isin(indices, np.arange(68)).all() or len(set(indices)) < len(indices):
+        if len(set(indices.tolist()) & set(range(68))) < len(indices):
             raise ValueError(f"mask {self.name}: expected distinct indices in 0..67")
         if not np.isfinite(landmarks).all():
             raise ValueError(f"mask {self.name}: landmarks are not finite")
@@ -90,5 +90,5 @@ class Mask:
         )
 
     def mirrored(self) -> "Mask":
-        """The left-right mirrored mask: the same object each time; shares the pixels."""
+        """The left-right mirrored mask: one object, which shares the pixels."""
         return self._mirror

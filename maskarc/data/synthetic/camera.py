@@ -16,16 +16,16 @@ def background(rng: np.random.Generator, size: int) -> np.ndarray:
     colour = rng.uniform(30, 225) + 22 * rng.standard_normal(3)
     grey, tint = (rng.standard_normal((cells, cells, c)) for c in (1, 3))
     coarse = colour + (5 + 50 * rng.random()) * (grey + 0.35 * tint)
-    coarse = np.clip(coarse, 0, 255).astype(np.uint8)
+    tiles = np.clip(coarse, 0, 255).astype(np.uint8)
     if rng.random() < 0.7:
-        smooth = cv2.resize(coarse, (32, 32), interpolation=cv2.INTER_CUBIC)
+        smooth = cv2.resize(tiles, (32, 32), interpolation=cv2.INTER_CUBIC)
         return cv2.resize(smooth, (size, size), interpolation=cv2.INTER_LINEAR)
     # Edges, like those of doors and shelves.
-    turn = cv2.getRotationMatrix2D((cells / 2, cells / 2), 360 * rng.random(), 1.0)
-    turn[:, :2] *= size / cells
-    turn[:, 2] += size / 2 - turn[:, :2] @ [cells / 2, cells / 2]
+    middle, zoom = (cells - 1) / 2, size / cells
+    turn = cv2.getRotationMatrix2D((middle, middle), 360 * rng.random(), zoom)
+    turn = np.add(turn, [[0, 0, (size - 1) / 2 - middle]])
     return cv2.warpAffine(
-        coarse,
+        tiles,
         turn,
         (size, size),
         flags=cv2.INTER_NEAREST,
@@ -43,7 +43,7 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         quality = int(rng.integers(35, 96))
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return image
 
 

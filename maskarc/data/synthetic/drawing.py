@@ -34,7 +34,9 @@ def draw(scene: shots.Scene, backdrop: np.ndarray) -> np.ndarray:
       uint8[S, S, 3].
     """
     person, shot = scene.person, scene.shot
-    *rgb, alpha = (p.astype(np.float32) for p in cv2.split(features.draw_features(scene)))
+    *rgb, alpha = (
+        p.astype(np.float32) for p in cv2.split(features.draw_features(scene))
+    )
     lit = light.skin_light(scene)
     hair, hair_lit, texture = light.hair_light(scene)
     _add_curtains(hair, scene)

@@ -10,15 +10,26 @@ from maskarc.landmarks import layouts
 _DARK = np.array([36.0, 22.0, 20.0])
 _EYE_WHITE = np.array([232.0, 226.0, 220.0])
 _TEETH = np.array([236.0, 230.0, 218.0])
+# Share of the skin's colour along the lower lid.
+_LID = np.array([0.74, 0.66, 0.64])
 _GLINT = np.array([250.0, 250.0, 250.0])
 
+# First landmark of each eye; landmarks of each brow, outer end first.
+_EYES = (36, 42)
+_BROWS = ([17, 18, 19, 20, 21], [26, 25, 24, 23, 22])
 _ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
-_NOSTRIL = np.column_stack([_CIRCLE * [0.055, 0.024], np.zeros(24)])
+_NOSTRIL = np.column_stack([_CIRCLE * [0.055, 0.024], np.zeros(24)]) - 0.02
 _SHOULDERS = np.array(
-    [[-2.6, 1.6], [-2.4, 0.75], [-1.5, 0.4], [-0.55, 0.1], [0.0, 0.3]]
-    + [[0.55, 0.1], [1.5, 0.4], [2.4, 0.75], [2.6, 1.6]]
+    [
+        *([-2.6, 1.6], [-2.4, 0.75], [-1.5, 0.4], [-0.55, 0.1]),
+        *([0.55, 0.1], [1.5, 0.4], [2.4, 0.75], [2.6, 1.6]),
+    ]
 )
+# On the image's right: how the wing of the nose bulges beside the landmark at its foot,
+# and the fold from there to the corner of the mouth.
+_WING = np.array([[0.03, -0.14, 0.1], [0.05, -0.02, 0.02], [0, 0.02, 0]])
+_FOLD = np.array([[0.06, -0.06, 0.08], [0.12, -0.02, 0.06], [0.08, 0.0, 0.05]])
 
 
 def draw_features(scene: shots.Scene) -> np.ndarray:
@@ -26,10 +37,15 @@ def draw_features(scene: shots.Scene) -> np.ndarray:
     canvas = Canvas(scene.size)
     _draw_body(canvas, scene)
     _draw_head(canvas, scene)
+    # From the far side to the near one: a turned nose stands before the far eye.
+    far, near = (0, 1) if scene.faces_away(-1) > 0 else (1, 0)
+    _draw_eye(canvas, scene, _EYES[far])
+    ridge = [27, 28, 29, 30, shape.NOSE_SIDE[near]]
+    canvas.fill(scene.seen[ridge], scene.person.skin)
+    _draw_eye(canvas, scene, _EYES[near])
     _draw_nose(canvas, scene)
     _draw_mouth(canvas, scene)
-    for eye, brow in ((36, [17, 18, 19, 20, 21]), (42, [26, 25, 24, 23, 22])):
-        _draw_eye(canvas, scene, eye)
+    for brow in _BROWS:
         _draw_brow(canvas, scene, scene.seen[brow])
     if scene.shot.glasses < scene.person.glasses:
         _draw_glasses(canvas, scene)
@@ -43,9 +59,9 @@ def _draw_body(canvas: Canvas, scene: shots.Scene) -> None:
     if person.hair.length > 0:
         _draw_back_hair(canvas, scene, top)
     # The body keeps upright whatever the head does.
-    base = top + [0, unit]
+    base = top + scene.down
     side = np.array([0.64 * person.width * unit, 0])
-    throat = base + [0, 0.45 * unit]
+    throat = base + 0.45 * scene.down
     canvas.fill(smooth(base + _SHOULDERS * unit), clothes)
     canvas.fill(np.stack([left, right, base + side, throat, base - side]), person.skin)
     collar = np.stack([base - side, throat, base + side])
@@ -89,16 +105,10 @@ def _draw_nose(canvas: Canvas, scene: shots.Scene) -> None:
     points, skin, unit = scene.points, scene.person.skin, scene.unit
     fold_colour = skin * (0.9 - 0.1 * scene.person.age)
     for side, wing, base, corner in ((-1, 31, 32, 48), (1, 35, 34, 54)):
-        foot, mouth = points[wing], points[corner]
-        # The wing bulges out beside the landmark at its foot.
-        bulge = [[0.03 * side, -0.14, 0.1], [0.05 * side, -0.02, 0.02], [0, 0.02, 0]]
-        curve = points[[wing, wing, base]] + bulge
-        nostril = 0.3 * foot + 0.7 * points[base] - [0, 0.02, 0.02] + _NOSTRIL
-        fold = np.stack([foot, (foot + mouth) / 2, mouth]) + [
-            [0.06 * side, -0.06, 0.08],
-            [0.12 * side, -0.02, 0.06],
-            [0.08 * side, 0.0, 0.05],
-        ]
+        foot, mouth, flip = points[wing], points[corner], [side, 1, 1]
+        curve = points[[wing, wing, base]] + _WING * flip
+        fold = np.stack([foot, (foot + mouth) / 2, mouth]) + _FOLD * flip
+        nostril = 0.3 * foot + 0.7 * points[base] + _NOSTRIL
         seen = scene.see(np.concatenate([curve, fold, nostril]))
         canvas.line(smooth(seen[:3]), 0.72 * skin, 0.025 * unit)
         canvas.line(smooth(seen[3:6]), fold_colour, 0.03 * unit)
@@ -107,7 +117,7 @@ def _draw_nose(canvas: Canvas, scene: shots.Scene) -> None:
 
 
 def _draw_mouth(canvas: Canvas, scene: shots.Scene) -> None:
-    seen, lips, unit = scene.seen, scene.person.lips, scene.unit
+    seen, lips = scene.seen, scene.person.lips
     above, below = smooth(seen[48:55]), smooth(seen[[54, 55, 56, 57, 58, 59, 48]])
     upper, lower = smooth(seen[60:65]), smooth(seen[[64, 65, 66, 67, 60]])
     canvas.fill(np.concatenate([above, lower]), 0.86 * lips)
@@ -116,10 +126,10 @@ def _draw_mouth(canvas: Canvas, scene: shots.Scene) -> None:
         opening = np.concatenate([upper, lower])
         with canvas.inside(opening):
             canvas.fill(opening, _DARK)
-            teeth = [upper, upper[::-1] + [0, 0.1 * unit]]
+            teeth = [upper, upper[::-1] + 0.1 * scene.down]
             canvas.fill(np.concatenate(teeth), _TEETH)
     else:
-        canvas.line(upper, 0.45 * lips, 0.022 * unit)
+        canvas.line(upper, 0.45 * lips, 0.022 * scene.unit)
 
 
 def _draw_eye(canvas: Canvas, scene: shots.Scene, start: int) -> None:
@@ -128,8 +138,8 @@ def _draw_eye(canvas: Canvas, scene: shots.Scene, start: int) -> None:
     seen, skin = scene.seen[start : start + 6], person.skin
     # Left corner, upper lid, right corner, lower lid.
     upper, lower = smooth(seen[:4]), smooth(seen[[3, 4, 5, 0]])
-    middle = person.points[start : start + 6].mean(axis=0) + [*shot.gaze, -0.03]
-    iris = scene.see(middle[None])[0]
+    middle = person.points[start : start + 6].mean(axis=0)
+    iris = scene.see(np.add(middle, [*shot.gaze, -0.03])[None])[0]
     opening = np.concatenate([upper, lower])
     with canvas.inside(opening):
         canvas.fill(opening, _EYE_WHITE)
@@ -138,13 +148,12 @@ def _draw_eye(canvas: Canvas, scene: shots.Scene, start: int) -> None:
         canvas.disc(iris, _DARK, 0.05 * unit)
         glint = iris + 0.05 * unit * np.sign(shot.light[:2])
         canvas.disc(glint, _GLINT, 0.026 * unit)
-        shadow = upper + [0, 0.02 * unit]
-        canvas.line(shadow, 0.55 * _EYE_WHITE, 0.035 * unit)
-    canvas.line(lower, [0.74, 0.66, 0.64] * skin, 0.016 * unit)
+        canvas.line(upper + 0.02 * scene.down, 0.55 * _EYE_WHITE, 0.035 * unit)
+    canvas.line(lower, _LID * skin, 0.016 * unit)
     canvas.line(upper, _DARK, person.lash_height * unit)
-    crease = upper[2:-2] - [0, (0.075 - 0.03 * shot.blink) * unit]
+    crease = upper[2:-2] - (0.075 - 0.03 * shot.blink) * scene.down
     canvas.line(crease, 0.8 * skin, 0.018 * unit)
-    bag = lower[3:-3] + [0, 0.11 * unit]
+    bag = lower[3:-3] + 0.11 * scene.down
     canvas.line(bag, (1 - 0.1 * person.age) * skin, 0.04 * unit)
 
 
@@ -163,9 +172,9 @@ def _draw_glasses(canvas: Canvas, scene: shots.Scene) -> None:
     rim = np.column_stack([rim * [half_width, half_height], np.zeros(len(rim))])
     eyes, bridge = (layouts.LEFT_EYE, layouts.RIGHT_EYE), []
     for side, eye, temple in zip((-1, 1), eyes, (0, 16), strict=True):
-        centre = person.points[eye].mean(axis=0) + [0.03 * side, 0.04, -0.16]
-        hinge = centre + [half_width * side, -0.05, 0]
-        ear = person.points[temple] + [0.04 * side, -0.25, 0.1]
+        centre = np.add(person.points[eye].mean(axis=0), [0.03 * side, 0.04, -0.16])
+        hinge = np.add(centre, [half_width * side, -0.05, 0])
+        ear = np.add(person.points[temple], [0.04 * side, -0.25, 0.1])
         canvas.line(scene.see(centre + rim), person.frame, width, closed=True)
         if scene.faces_away(side) < 0.1:
             canvas.line(scene.see(np.stack([hinge, ear])), person.frame, width)

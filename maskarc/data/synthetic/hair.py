@@ -23,19 +23,19 @@ _COLOURS = np.array(
     ]
 )
 
-# Height of the hairline on the hair's unit sphere (−1 is the crown, 0 the middle), at
-# azimuths in degrees from the middle of the forehead.
+# Height of the hairline in percent of the hair's unit sphere (−100 is the crown, 0 the
+# middle), at azimuths in degrees from the middle of the forehead.
 _AZIMUTHS = np.array([0, 12, 28, 42, 54, 64, 72, 82, 92, 102, 115, 180])
 _HAIRLINES = {
-    "straight": (-0.47, -0.47, -0.47, -0.42, -0.25, 0.02, 0.2, 0.16, 0.02, 0.2, 0.6, 0.7),
-    "peak": (-0.40, -0.50, -0.57, -0.54, -0.30, 0.02, 0.22, 0.16, 0.02, 0.2, 0.6, 0.7),
-    "receding": (-0.60, -0.63, -0.74, -0.80, -0.6, -0.1, 0.14, 0.12, 0.0, 0.2, 0.6, 0.7),
-    "fringe": (-0.20, -0.20, -0.19, -0.16, -0.08, 0.12, 0.26, 0.3, 0.34, 0.4, 0.7, 0.8),
-    "curtain": (-0.70, -0.56, -0.42, -0.28, -0.08, 0.16, 0.4, 0.62, 0.8, 0.9, 0.9, 0.9),
-    "back": (-0.60, -0.60, -0.58, -0.50, -0.32, -0.05, 0.12, 0.1, 0.0, 0.2, 0.6, 0.7),
-    "crown": (-2.0, -2.0, -2.0, -2.0, -1.2, -0.3, 0.12, 0.1, 0.0, 0.2, 0.6, 0.7),
-    "none": (-2.0, -2.0, -2.0, -2.0, -2.0, -2.0, -2.0, -2.0, -2.0, -2.0, -2.0, -2.0),
-}  # fmt: skip
+    "straight": (-47, -47, -47, -42, -25, 2, 20, 16, 2, 20, 60, 70),
+    "peak": (-40, -50, -57, -54, -30, 2, 22, 16, 2, 20, 60, 70),
+    "receding": (-60, -63, -74, -80, -60, -10, 14, 12, 0, 20, 60, 70),
+    "fringe": (-20, -20, -19, -16, -8, 12, 26, 30, 34, 40, 70, 80),
+    "curtain": (-70, -56, -42, -28, -8, 16, 40, 62, 80, 90, 90, 90),
+    "back": (-60, -60, -58, -50, -32, -5, 12, 10, 0, 20, 60, 70),
+    "crown": (-200, -200, -200, -200, -120, -30, 12, 10, 0, 20, 60, 70),
+    "none": (-200,) * 12,
+}
 _LONG = ("curtain", "curtain", "fringe", "back", "peak", "straight")
 _SHORT = ("straight", "peak", "back", "fringe")
 _SHORT_MALE = (*_SHORT, "straight", "receding", "crown", "none")
@@ -88,7 +88,11 @@ def create_hair(rng: np.random.Generator, woman: bool, depth: float) -> Hair:
 
 def _colour(rng: np.random.Generator, depth: float) -> np.ndarray:
     dark = rng.random() < 0.25 + 0.9 * depth
-    row = int(rng.integers(0, 2 if depth > 0.5 else 3) if dark else rng.integers(1, len(_COLOURS)))
+    row = int(
+        rng.integers(0, 2 if depth > 0.5 else 3)
+        if dark
+        else rng.integers(1, len(_COLOURS))
+    )
     share = 0.5 * rng.random()
     colour = (1 - share) * _COLOURS[row] + share * _COLOURS[min(row, 4) + 1]
     return np.clip(colour * rng.normal(1, 0.06), 8, 245)
@@ -101,7 +105,7 @@ def _table(
     azimuth, y = _directions()
     # The parting is not quite in the middle.
     parted = azimuth + rng.normal(0, 10) * np.cos(np.radians(azimuth / 2)) ** 4
-    heights = np.array(_HAIRLINES[style]) + rng.normal(0, 0.05)
+    heights = np.array(_HAIRLINES[style]) / 100 + rng.normal(0, 0.05)
     line = np.interp(np.abs(parted), _AZIMUTHS, heights)
     # Locks run from the crown down; curls are as short as they are wide.
     locks = cv2.GaussianBlur(rng.standard_normal((24, 48)), (0, 0), 0.8)

@@ -73,8 +73,8 @@ def hair_light(scene: shots.Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     maps = cv2.resize(
         cv2.merge([inside, lit, texture]), (size, size), interpolation=cv2.INTER_LINEAR
     )
-    inside, lit, texture = cv2.split(maps)
-    return np.clip(inside + np.float32(0.5), 0, 1), lit, texture
+    reach, lit, texture = cv2.split(maps)
+    return np.clip(reach + np.float32(0.5), 0, 1), lit, texture
 
 
 def _lambert(along: np.ndarray) -> np.ndarray:
@@ -87,7 +87,7 @@ def _along(sphere: np.ndarray, radii: np.ndarray, light: np.ndarray) -> np.ndarr
     """Cosines float32[G, G] between an ellipsoid's normals and the light."""
     normals = sphere / radii.astype(np.float32)[:, None, None]
     length = np.sqrt(np.einsum("kij,kij->ij", normals, normals))
-    return np.tensordot(light.astype(np.float32), normals, 1) / length
+    return _dot(light, normals) / length
 
 
 def _cast(
@@ -102,18 +102,25 @@ def _cast(
     """
     radii = radii * [scene.person.width, 1, 1]
     # The camera's axes and a ray's origin, in the sphere's coordinates.
-    right, down, away = (scene.rotation / radii).astype(np.float32)[:, :, None, None]
-    start = ((shots.PIVOT - centre) / radii).astype(np.float32)[:, None, None]
+    right, down, away = (scene.rotation / radii).astype(np.float32)
+    start = ((shots.PIVOT - centre) / radii).astype(np.float32)
     pixels = (_grid(scene.size)[:, None] - scene.centre) / scene.unit
     across, along = pixels.astype(np.float32).T
-    origin = (start + right * across) + down * along[:, None]
-    squared = np.einsum("kij,kij->", away, away)
-    depth = np.tensordot(away[:, 0, 0], origin, 1) / squared
-    nearest = origin - away * depth
+    row = start[:, None] + right[:, None] * across
+    origin = row[:, None, :] + (down[:, None] * along)[:, :, None]
+    squared = away @ away
+    nearest = origin - away[:, None, None] * (_dot(away, origin) / squared)
     miss = np.einsum("kij,kij->ij", nearest, nearest)
     distance = np.sqrt(miss)
     half_chord = np.sqrt(np.maximum(1 - miss, 0) / squared)
-    return (nearest - away * half_chord) / np.maximum(distance, 1), distance - 1
+    sphere = nearest - away[:, None, None] * half_chord
+    return sphere / np.maximum(distance, 1), distance - 1
+
+
+def _dot(vector: np.ndarray, field: np.ndarray) -> np.ndarray:
+    """The products float32[G, G] of a vector [3] with vectors float32[3, G, G]."""
+    # As one matrix product: np.tensordot takes longer to get there than to do it.
+    return (vector.astype(np.float32) @ field.reshape(3, -1)).reshape(field.shape[1:])
 
 
 @functools.lru_cache(maxsize=4)

@@ -116,8 +116,8 @@ def along(palette: np.ndarray, position: float) -> np.ndarray:
 
 def _lips(rng: np.random.Generator, woman: bool, skin: np.ndarray) -> np.ndarray:
     red = _LIPSTICK * rng.normal(1.0, (0.1, 0.25, 0.2))
-    paint = 0.15 + (0.6 * rng.random() ** 2 if woman else 0.0)
-    return np.clip((1 - paint) * skin * [0.9, 0.66, 0.66] + paint * red, 20, 250)
+    paint = 0.1 + 0.6 * rng.random() ** 2 if woman else 0.05
+    return np.clip((1 - paint) * skin * [0.92, 0.72, 0.71] + paint * red, 20, 250)
 
 
 def _iris(rng: np.random.Generator, depth: float) -> np.ndarray:

@@ -44,7 +44,7 @@ def _expressions() -> np.ndarray:
     return moves
 
 
-_EXPRESSIONS = _expressions()
+_EXPRESSIONS = _expressions().reshape(6, -1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,7 +86,7 @@ def sample_shot(rng: np.random.Generator) -> Shot:
     """Draws the circumstances of one photo."""
     normal, uniform = rng.standard_normal(14), rng.random(8)
     light = np.array([0.55 * normal[0], -0.5 + 0.4 * normal[1], -0.8])
-    warmth = np.array([1.0, 0.1, -1.2])
+    warmth = np.array([1.0, 0.1, -1.0])
     soft = 0.3 + 0.4 * uniform[0]
     exposure = np.exp(0.17 * normal[2])
     return Shot(
@@ -104,8 +104,8 @@ def sample_shot(rng: np.random.Generator) -> Shot:
         gaze=0.03 * normal[10:12],
         glasses=uniform[4],
         light=light / np.sqrt(light @ light),
-        key=exposure * (1.12 - soft) * (1 + 0.05 * normal[12] * warmth),
-        ambient=exposure * soft * (1 + 0.05 * normal[13] * warmth),
+        key=exposure * (1.12 - soft) * (1 + 0.08 * normal[12] * warmth),
+        ambient=exposure * soft * (1 + 0.08 * normal[13] * warmth),
         clothes=20 + 215 * uniform[5:8],
     )
 
@@ -157,6 +157,11 @@ class Scene:
         return (self.seen[:68] / TICKS).astype(np.float32)
 
     @property
+    def down(self) -> np.ndarray:
+        """One head unit down the photo, float64[2], in ticks."""
+        return np.array([0.0, self.unit])
+
+    @property
     def light(self) -> np.ndarray:
         """The unit vector towards the light, float64[3], in the head frame."""
         return self.shot.light @ self.rotation
@@ -167,15 +172,17 @@ class Scene:
 
 
 def _express(points: np.ndarray, shot: Shot) -> np.ndarray:
-    strengths = [
-        shot.brow_raise,
-        max(-shot.brow_raise, 0.0),
-        shot.smile,
-        max(shot.smile, 0.0),
-        max(shot.smile - 0.3, 0.0),
-        shot.mouth_open,
-    ]
-    points = points + np.tensordot(strengths, _EXPRESSIONS, 1)
+    strengths = np.array(
+        [
+            shot.brow_raise,
+            max(-shot.brow_raise, 0.0),
+            shot.smile,
+            max(shot.smile, 0.0),
+            max(shot.smile - 0.3, 0.0),
+            shot.mouth_open,
+        ]
+    )
+    points = points + (strengths @ _EXPRESSIONS).reshape(-1, 3)
     lids = points[_LOWER_LIDS] - points[_UPPER_LIDS]
     points[_UPPER_LIDS] += 0.95 * shot.blink * lids
     return points

@@ -1,0 +1,105 @@
+"""The main job on generated people: train, evaluate bare and masked, draw, report.
+
+    python -m experiments.quickstart --workdir=runs/quickstart
+
+Needs no photo, no download and no GPU. The last line printed is one JSON object.
+"""
+
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+
+from experiments import launch
+from maskarc import inference
+from maskarc.data import pairs, synthetic
+from maskarc.evaluation import grids, plots
+from maskarc.train import config as config_lib
+from maskarc.train import inputs, loop
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config",
+    str(pathlib.Path(__file__).parent / "configs" / "quickstart.py"),
+    "Configuration file.",
+)
+_WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "Run folder.")
+_TEST_IDENTITIES = flags.DEFINE_integer(
+    "test_identities", 100, "People of the evaluation, none of them trained on."
+)
+_TEST_PAIRS = flags.DEFINE_integer("test_pairs", 2000, "Pairs of the evaluation.")
+
+_PHOTOS_PER_TEST_IDENTITY = 6
+
+
+def quickstart(
+    config: config_lib.TrainConfig,
+    workdir: pathlib.Path,
+    *,
+    test_identities: int,
+    test_pairs: int,
+) -> dict[str, Any]:
+    """Trains on synthetic people and scores new ones; returns the scores."""
+    loop.train(config, workdir)
+    plots.training_curves(workdir / "curves.png", workdir / "metrics.csv")
+    draw_crops(config, workdir / "masked_crops.png")
+    people = synthetic.SyntheticFaces(
+        test_identities,
+        _PHOTOS_PER_TEST_IDENTITY,
+        seed=config.seed,
+        first_identity=config.num_identities,
+    )
+    photos = workdir / "test_people"
+    synthetic.write_folder(people, photos)
+    pairs.write_pairs(
+        photos / "pairs.csv", synthetic.make_pairs(people, test_pairs, seed=config.seed)
+    )
+    scores = {
+        name: inference.evaluate_pairs(
+            workdir,
+            images=photos,
+            pairs=photos / "pairs.csv",
+            landmarks=str(photos / "landmarks.npz"),
+            output=workdir / name,
+            masked=masked,
+        )
+        for name, masked in (("bare_bare", "none"), ("bare_masked", "second"))
+    }
+    return {
+        name: {
+            key: result[key]
+            for key in ("accuracy", "accuracy_std", "auc", "tar_at_far", "pairs")
+        }
+        for name, result in scores.items()
+    } | {"workdir": str(workdir)}
+
+
+def draw_crops(config: config_lib.TrainConfig, path: pathlib.Path) -> None:
+    """Draws 32 crops as the network sees them, about half of them masked."""
+    source = inputs.create_source(config, path.parent)
+    rng = np.random.default_rng(config.seed)
+    crops = []
+    for index in rng.choice(len(source), 32, replace=False):
+        element = source[int(index)]
+        for transform in inputs.augmentations(config):
+            element = transform.random_map(element, rng)
+        crops.append(element["image"])
+    grids.image_grid(path, crops, columns=8)
+
+
+def main(argv: list[str]) -> None:
+    """Parses the flags and runs the job."""
+    del argv
+    result = quickstart(
+        _CONFIG.value,
+        pathlib.Path(_WORKDIR.value),
+        test_identities=_TEST_IDENTITIES.value,
+        test_pairs=_TEST_PAIRS.value,
+    )
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    launch.run(main)

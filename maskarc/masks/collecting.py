@@ -1,0 +1,131 @@
+"""From a folder of photos of masked people to a mask database."""
+
+import csv
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+import tqdm
+
+from maskarc import images, landmarks
+from maskarc.masks import database, extraction, figures, separation, types
+
+CUT = "cut"
+# Photos on one sheet of figures.
+_PER_SHEET = 40
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one photo.
+
+    Attributes:
+      path: of the photo, below the folder.
+      outcome: "cut", "no_face", "no_mask" or "unreadable".
+      reason: why it was left out; empty for "cut".
+    """
+
+    path: str
+    outcome: str
+    reason: str = ""
+
+
+def build_database(
+    photos: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    detector: str = "",
+    figures_folder: str = "",
+    progress: bool = True,
+) -> list[Outcome]:
+    """Cuts the mask off the main face of each photo and writes a database.
+
+    Beside ``masks.json`` it writes ``masks.outcomes.csv``, one row a photo. The photos
+    are only read.
+
+    Args:
+      photos: folder of the photos; all below it are used.
+      output: the database, a .json file.
+      detector: landmark back end; empty takes the first that is installed.
+      figures_folder: where to draw landmarks, triangles and cut-outs of all photos;
+        empty for nowhere.
+      progress: whether to show a progress bar.
+
+    Returns:
+      One `Outcome` a photo, in the order of their names.
+
+    Raises:
+      FileNotFoundError: the folder does not exist.
+      ValueError: it holds no photo, no mask could be cut out, or the output's name does
+        not end in .json.
+    """
+    photos, output = pathlib.Path(photos), pathlib.Path(output)
+    if output.suffix != ".json":
+        raise ValueError(f"expected an output that ends in .json, got {output.name}")
+    names = images.list_images(photos)
+    if not names:
+        raise ValueError(f"there are no photos in {photos}")
+    finder = landmarks.create_detector(detector or None)
+    table = landmarks.detect_folder(finder, photos, names, progress=progress)
+    outcomes, masks = [], []
+    for name in tqdm.tqdm(names, "masks", unit="img", disable=not progress):
+        mask, outcome = _cut(photos, name, table)
+        outcomes.append(outcome)
+        if mask is not None:
+            masks.append(mask)
+    write_outcomes(output.with_suffix(".outcomes.csv"), outcomes)
+    if not masks:
+        raise ValueError(
+            f"none of the {len(names)} photos in {photos} gave a mask; the reasons are "
+            f"in {output.with_suffix('.outcomes.csv')}"
+        )
+    database.save(output, masks)
+    if figures_folder:
+        for name, sheet in _sheets(photos, table, masks):
+            images.write_image(pathlib.Path(figures_folder, name), sheet)
+    return outcomes
+
+
+def write_outcomes(path: pathlib.Path, outcomes: list[Outcome]) -> None:
+    """Writes a CSV with the columns path, outcome and reason; makes the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(field.name for field in dataclasses.fields(Outcome))
+        writer.writerows(dataclasses.astuple(outcome) for outcome in outcomes)
+
+
+def _cut(
+    photos: pathlib.Path, name: str, table: landmarks.LandmarkTable
+) -> tuple[types.Mask | None, Outcome]:
+    points = table.get(name)
+    if points is None:
+        outcome, _, reason = (table.outcome(name) or "").partition(": ")
+        return None, Outcome(path=name, outcome=outcome, reason=reason or "no face")
+    try:
+        photo = images.read_image(photos / name)
+        mask = extraction.extract(photo, points, name=name, source=name)
+    except separation.NoMaskError as error:
+        return None, Outcome(path=name, outcome="no_mask", reason=str(error))
+    except (images.ImageError, OSError) as error:
+        return None, Outcome(path=name, outcome="unreadable", reason=str(error))
+    return mask, Outcome(path=name, outcome=CUT)
+
+
+def _sheets(
+    photos: pathlib.Path, table: landmarks.LandmarkTable, masks: list[types.Mask]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields file names and grids: landmarks, triangles and cut-out of each mask."""
+    for start in range(0, len(masks), _PER_SHEET):
+        cells = []
+        for mask in masks[start : start + _PER_SHEET]:
+            photo = images.read_image(photos / mask.source)
+            points = table.landmarks[table.names.index(mask.name)]
+            cells += [
+                figures.draw_landmarks(photo, points),
+                figures.draw_triangulation(photo, points),
+                figures.flatten(mask),
+            ]
+        yield f"masks_{start:04d}.png", figures.grid(cells, columns=12)

@@ -1,0 +1,29 @@
+"""Strict by default: warnings are errors, and so is an implicit change of rank."""
+
+import os
+import pathlib
+
+import jax
+import pytest
+from absl import flags
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_threefry_partitionable", True)
+
+_ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def parsed_flags():
+    """grain's workers want absl flags parsed."""
+    flags.FLAGS.mark_as_parsed()
+
+
+@pytest.fixture(scope="session")
+def faces() -> pathlib.Path:
+    """The folder of real faces; skips the test where it is absent."""
+    default = _ROOT.parent / "shared" / "faces"
+    folder = pathlib.Path(os.environ.get("MASKARC_FACES", default))
+    if not folder.is_dir():
+        pytest.skip(f"no real faces at {folder} (set MASKARC_FACES)")
+    return folder
