@@ -17,7 +17,7 @@ def get_config() -> config.TrainConfig:
         margin=0.4,
         scale=32.0,
         batch_size=64,
-        steps=9_000,
+        steps=7_000,
         learning_rate=0.05,
         warmup_steps=300,
         schedule="cosine",

@@ -1,0 +1,74 @@
+"""Transforms on an element drawn by hand."""
+
+import numpy as np
+import pytest
+
+from maskarc import alignment
+from maskarc.data import synthetic, transforms
+from maskarc.landmarks import layouts
+from maskarc.masks import database
+
+
+@pytest.fixture(scope="module")
+def element():
+    return synthetic.SyntheticFaces(2, 2, seed=3)[1]
+
+
+def test_crop_without_jitter_is_the_alignment(element):
+    out = transforms.AlignedCrop(112).random_map(element, np.random.default_rng(0))
+    five = layouts.to_five(element["landmarks"], "68")
+    np.testing.assert_array_equal(
+        out["image"], alignment.align(element["image"], five)
+    )
+    assert set(out) == {"image", "label"} and out["label"].dtype == np.int32
+
+
+def test_jitter_has_the_stated_spread(element):
+    crop = transforms.AlignedCrop(112, shift=0.05, scale=0.1, rotation=0.1)
+    five = layouts.to_five(element["landmarks"], "68").astype(np.float64)
+    rng = np.random.default_rng(0)
+    moved = np.stack([crop._jittered(five, rng) for _ in range(2000)])
+    eyes, before = moved[:, 1] - moved[:, 0], five[1] - five[0]
+    side = np.hypot(*before) / 0.3146
+    angle = np.arctan2(eyes[:, 1], eyes[:, 0]) - np.arctan2(before[1], before[0])
+    grown = np.log(np.hypot(*eyes.T) / np.hypot(*before))
+    shift = (moved.mean(axis=1) - five.mean(axis=0)) / side
+    assert angle.std() == pytest.approx(0.1, rel=0.1)
+    assert grown.std() == pytest.approx(0.1, rel=0.1)
+    assert shift.std() == pytest.approx(0.05, rel=0.1)
+
+
+def test_masks_a_share_of_the_faces_below_the_eyes(element):
+    transform = transforms.RandomMask(database.load("builtin"), 0.5)
+    before = element["image"].copy()
+    rng = np.random.default_rng(0)
+    changed = [
+        transform.random_map(element, rng)["image"] != element["image"]
+        for _ in range(100)
+    ]
+    masked = [change for change in changed if change.any()]
+    assert 35 <= len(masked) <= 65
+    brow = int(element["landmarks"][17:27, 1].min())
+    assert not any(change[:brow].any() for change in masked)
+    np.testing.assert_array_equal(element["image"], before)
+
+
+def test_flip_mirrors(element):
+    out = transforms.RandomFlip(1.0).random_map(element, np.random.default_rng(0))
+    np.testing.assert_array_equal(out["image"], element["image"][:, ::-1])
+    same = transforms.RandomFlip(0.0).random_map(element, np.random.default_rng(0))
+    assert same is element
+
+
+def test_color_jitter_follows_its_formula(element):
+    class Fixed:
+        def uniform(self, low, high, size):
+            return np.array([1.1, 0.9, 0.8])
+
+    out = transforms.ColorJitter(0.2).random_map(element, Fixed())["image"]
+    image = element["image"].astype(np.float64)
+    grey = image @ [0.299, 0.587, 0.114]
+    mean = np.rint(grey).mean()
+    saturated = grey[..., None] + 0.8 * (image - grey[..., None])
+    expected = np.clip(1.1 * (mean + 0.9 * (saturated - mean)), 0, 255)
+    np.testing.assert_allclose(out, expected, atol=1.5)
