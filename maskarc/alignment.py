@@ -75,9 +75,22 @@ def align(
       Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition",
       CVPR 2019.
     """
-    matrix = crop_matrix(five_points, size=size, margin=margin)
+    return warp(image, crop_matrix(five_points, size=size, margin=margin), size)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Cuts a square region out of a photo; large ones are averaged, so none aliases.
+
+    Args:
+      image: uint8[H, W, 3].
+      matrix: float[2, 3], the similarity from the photo's pixels to the region's.
+      size: side of the region in pixels.
+
+    Returns:
+      uint8[size, size, 3], black outside the photo.
+    """
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    shrink = int(0.5 / scale) if scale > 0 else 1
+    shrink = int(1 / scale)
     if shrink >= 2:
         image, matrix = _shrunk_region(image, matrix, size, shrink)
     return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)

@@ -87,12 +87,14 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"expected two [K, 2] point sets, got {source.shape} and {target.shape}"
         )
+    if not np.isfinite(source).all() or not np.isfinite(target).all():
+        raise ValueError("expected finite points, some are NaN or infinite")
     # A planar similarity is multiplication by one complex number.
     x, y = (points[:, 0] + 1j * points[:, 1] for points in (source, target))
     x_centred, y_centred = x - x.mean(), y - y.mean()
     spread = np.vdot(x_centred, x_centred).real
-    if not np.isfinite(spread) or spread < 1e-12 or not np.isfinite(y).all():
-        raise ValueError("expected finite points that are not all equal")
+    if spread < 1e-12:
+        raise ValueError("expected points that are not all equal")
     factor = np.vdot(x_centred, y_centred) / spread
     shift = y.mean() - factor * x.mean()
     return np.array(
@@ -135,7 +137,13 @@ def triangulate(points: np.ndarray) -> np.ndarray:
     return triangles.astype(np.int32)
 
 
-def fit_pose(points: np.ndarray, model: np.ndarray, *, iterations: int = 20) -> Pose:
+def fit_pose(
+    points: np.ndarray,
+    model: np.ndarray,
+    *,
+    iterations: int = 50,
+    tolerance: float = 3e-4,
+) -> Pose:
     """Pose of a rigid 3-D model seen in scaled-orthographic projection.
 
     Alternates between the depth that the current rotation implies and the rigid fit
@@ -144,7 +152,8 @@ def fit_pose(points: np.ndarray, model: np.ndarray, *, iterations: int = 20) -> 
     Args:
       points: float[K, 2], K ≥ 4, in pixels.
       model: float[K, 3], not in one plane; x right, y down, z away from the camera.
-      iterations: rounds; 20 settle to about 1e-3 rad.
+      iterations: at most so many rounds.
+      tolerance: stop when no entry of the rotation changes by more than this.
 
     Returns:
       The `Pose` with z towards the camera side on which the model's front lies.
@@ -156,13 +165,21 @@ def fit_pose(points: np.ndarray, model: np.ndarray, *, iterations: int = 20) -> 
     solid = np.asarray(model, np.float64) - np.mean(model, axis=0)
     if not np.isfinite(flat).all() or np.abs(flat).max() < 1e-9:
         raise ValueError("expected finite points that are not all equal")
-    rotation, scale = np.eye(3), np.sqrt((flat**2).sum() / (solid[:, :2] ** 2).sum())
+    # All that the rounds need of the K points are these two matrices.
+    seen, spread = flat.T @ solid, solid.T @ solid  # [2, 3], [3, 3]
+    # The rounds start from the affine fit, made orthogonal.
+    u, stretch, vt = np.linalg.svd(
+        np.linalg.solve(spread, seen.T).T, full_matrices=False
+    )
+    rotation, scale = np.vstack([u @ vt, np.cross(*(u @ vt))]), stretch.mean()
     for _ in range(iterations):
-        depth = scale * (solid @ rotation.T)[:, 2:]
-        seen = np.concatenate([flat, depth], axis=1)
-        u, _, vt = np.linalg.svd(seen.T @ solid)
+        before = rotation
+        depth = scale * rotation[2] @ spread
+        u, _, vt = np.linalg.svd(np.vstack([seen, depth]))
         u[:, 2] *= np.sign(np.linalg.det(u @ vt))
         rotation = u @ vt
-        turned = (solid @ rotation.T)[:, :2]
-        scale = (turned * flat).sum() / (turned**2).sum()
+        turned = rotation[:2] @ spread
+        scale = (rotation[:2] * seen).sum() / (rotation[:2] * turned).sum()
+        if np.abs(rotation - before).max() < tolerance:
+            break
     return Pose.from_rotation(rotation)

@@ -10,16 +10,24 @@ import pathlib
 import warnings
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
-import PIL.ImageOps
 
 # About 11,500 × 11,500: 400 MB of RGB. Larger files are refused before decoding.
 MAX_PIXELS = 2**27
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
-# This module checks the size itself, against its own limit.
-PIL.Image.MAX_IMAGE_PIXELS = None
+# EXIF orientation → what makes the image upright.
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
 
 
 class ImageError(ValueError):
@@ -60,20 +68,29 @@ def read_image(
                         f"{path.name}: {width}×{height} pixels exceed the limit of "
                         f"{max_pixels}; scale the photo down first"
                     )
-                return _to_rgb(PIL.ImageOps.exif_transpose(image))
+                return _to_rgb(_upright(image))
     except PIL.UnidentifiedImageError as error:
         raise ImageError(f"{path.name}: not an image that can be decoded") from error
+    except PIL.Image.DecompressionBombError as error:
+        raise ImageError(f"{path.name}: {error}; scale the photo down first") from error
     except ImageError:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         raise ImageError(f"{path.name}: damaged image ({error})") from error
 
 
+def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Applies the EXIF orientation; unlike Pillow's, minds no other broken tag."""
+    turn = _TURNS.get(image.getexif().get(PIL.ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
+
+
 def _to_rgb(image: PIL.Image.Image) -> np.ndarray:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         grey = np.asarray(image, np.float64)
-        # 16-bit files fill 0..65535; "I" and "F" may hold 8-bit values as well.
-        top = 65535.0 if image.mode != "F" and grey.max() > 255 else 255.0
+        # 16-bit files fill 0..65535; "I" may hold 8-bit values as well, "F" does.
+        wide = image.mode.startswith("I;16") or (image.mode == "I" and grey.max() > 255)
+        top = 65535.0 if wide else 255.0
         grey = np.clip(np.round(grey * (255.0 / top)), 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

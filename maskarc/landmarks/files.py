@@ -91,7 +91,8 @@ def write(path: str | os.PathLike[str], rows: list[Row]) -> None:
 
 
 def _read_npz(path: pathlib.Path) -> list[Row]:
-    with np.load(path, allow_pickle=False) as arrays:
+    # Opened here: numpy leaves a file open that turns out to be no archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         names, landmarks = arrays["names"], arrays["landmarks"].astype(np.float32)
         outcomes = arrays["outcomes"] if "outcomes" in arrays else [None] * len(names)
     return [
@@ -114,15 +115,19 @@ def _write_npz(path: pathlib.Path, rows: list[Row]) -> None:
 
 def _read_csv(path: pathlib.Path) -> list[Row]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        return [_csv_row(record) for record in csv.DictReader(file, strict=True)]
-
-
-def _csv_row(record: dict[str, str]) -> Row:
-    numbers = [v for k, v in record.items() if k not in ("name", "outcome")]
-    if not numbers or len(numbers) % 2:
+        header, *records = csv.reader(file, strict=True)
+    first = 2 if header[1:2] == ["outcome"] else 1
+    if header[0] != "name" or len(header) == first or (len(header) - first) % 2:
         raise ValueError("expected columns name, outcome, x0, y0, x1, y1, ...")
-    points = np.array([float(v) if v else np.nan for v in numbers], np.float32)
-    return _row(record["name"], record.get("outcome"), points.reshape(-1, 2))
+    return [_csv_row(record, first, len(header)) for record in records if record]
+
+
+def _csv_row(record: list[str], first: int, columns: int) -> Row:
+    if len(record) != columns:
+        raise ValueError(f"{record[0]}: expected {columns} columns, got {len(record)}")
+    numbers = [float(v) if v else np.nan for v in record[first:]]
+    points = np.array(numbers, np.float32).reshape(-1, 2)
+    return _row(record[0], record[1] if first == 2 else None, points)
 
 
 def _write_csv(path: pathlib.Path, rows: list[Row]) -> None:

@@ -16,10 +16,9 @@ import importlib.util
 import pathlib
 import threading
 
-import cv2
 import numpy as np
 
-from maskarc import geometry
+from maskarc import alignment, geometry
 from maskarc.landmarks import layouts, retinaface, search, types
 
 _MODEL = "data/face_landmark.tflite"
@@ -170,7 +169,7 @@ def measure_mesh(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, flo
       Points float32[468, 3] in the photo's pixels (depth in the same unit, away from
       the camera), and the confidence in [0, 1] that the region holds a face.
     """
-    region = cv2.warpAffine(image, matrix, (_INPUT_SIZE, _INPUT_SIZE))
+    region = alignment.warp(image, matrix, _INPUT_SIZE)
     interpreter = _interpreter()
     [entry] = interpreter.get_input_details()
     mesh_output, logit_output = interpreter.get_output_details()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from maskarc import geometry
+from maskarc import alignment, geometry
 from maskarc.landmarks import types
 
 # A face with at least this score is upright: of 2,000 photos turned by a quarter or a
@@ -18,7 +18,7 @@ _SURE = 0.999
 _CLOSE_UP, _CLOSE_UP_SHARE = 128, 0.5
 # How much better, in log odds, a turned face must score than the upright one: none of
 # 433 upright faces is turned then, and 96 % of 1,104 turned ones are.
-_TURN_MARGIN = 1.0
+_TURN_MARGIN = 2.0
 _TURNS = 6
 
 
@@ -48,7 +48,7 @@ def find_faces(
     for view, to_photo in _views(image, max_side, rotations):
         faces = finder(view)
         if rotations:
-            faces = [_turned_upright(view, face, finder) for face in faces]
+            faces = _distinct([_turned_upright(view, face, finder) for face in faces])
         if faces:
             return [_moved(face, to_photo) for face in faces]
     return []
@@ -99,14 +99,23 @@ def _turned_upright(
     best, best_odds = face, -math.inf
     for turn in range(_TURNS):
         matrix = _close_up_matrix(face.box, 2 * math.pi * turn / _TURNS)
-        view = cv2.warpAffine(image, matrix, (_CLOSE_UP, _CLOSE_UP))
-        middle = types.main_face(finder(view), view.shape)
-        odds = _log_odds(middle.score if middle else 0.0)
+        view = alignment.warp(image, matrix, _CLOSE_UP)
+        found = _middle_face(finder(view))
         if turn == 0:
-            best_odds = odds + _TURN_MARGIN
-        elif middle and odds > best_odds:
-            best, best_odds = _moved(middle, geometry.invert(matrix)), odds
+            best_odds = _log_odds(found or face) + _TURN_MARGIN
+        elif found and _log_odds(found) > best_odds:
+            best, best_odds = _moved(found, geometry.invert(matrix)), _log_odds(found)
     return best
+
+
+def _middle_face(faces: list[types.Face]) -> types.Face | None:
+    """The best face of a close-up that is in its middle and of the size expected."""
+    for face in faces:
+        offset = (face.box[:2] + face.box[2:]) / 2 - (_CLOSE_UP - 1) / 2
+        share = max(face.box[2:] - face.box[:2]) / _CLOSE_UP
+        if max(abs(offset)) < _CLOSE_UP / 4 and 0.6 < share / _CLOSE_UP_SHARE < 1.6:
+            return face
+    return None
 
 
 def _close_up_matrix(box: np.ndarray, angle: float) -> np.ndarray:
@@ -119,9 +128,9 @@ def _close_up_matrix(box: np.ndarray, angle: float) -> np.ndarray:
     )
 
 
-def _log_odds(score: float) -> float:
-    """Finite for any score in [0, 1]."""
-    score = min(max(score, 1e-4), 1 - 1e-6)
+def _log_odds(face: types.Face) -> float:
+    """Log odds of the face's score; finite."""
+    score = min(max(face.score, 1e-4), 1 - 1e-6)
     return math.log(score / (1 - score))
 
 
@@ -140,6 +149,22 @@ def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     return np.column_stack(
         [outer[:, :2] @ inner[:, :2], geometry.transform(inner[:, 2], outer)]
     )
+
+
+def _distinct(faces: list[types.Face]) -> list[types.Face]:
+    """The faces, best first, without those that overlap a better one by half."""
+    kept: list[types.Face] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        if all(_overlap(face.box, other.box) < 0.5 for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes float[4]."""
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    shared = float(np.prod(np.maximum(sides, 0)))
+    return shared / float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared)
 
 
 def _moved(face: types.Face, matrix: np.ndarray) -> types.Face:

@@ -46,29 +46,49 @@ class LandmarkTable:
 
     def get(self, name: str) -> np.ndarray | None:
         """The landmarks float32[68, 2] of an image; None if unknown or without."""
-        row = self._rows.get(name)
+        row = self._index.get(name)
         if row is None or not np.isfinite(self.landmarks[row]).all():
             return None
         return self.landmarks[row]
 
     @functools.cached_property
-    def _rows(self) -> dict[str, int]:
+    def _index(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self.names)}
 
     def outcome(self, name: str) -> str | None:
         """The outcome of an image; None if it is not in the table."""
-        row = self._rows.get(name)
+        row = self._index.get(name)
         return None if row is None else self.outcomes[row]
 
+    def rows(self) -> list[files.Row]:
+        """The table image by image."""
+        return [
+            files.Row(name=name, outcome=outcome, points=self.get(name))
+            for name, outcome in zip(self.names, self.outcomes, strict=True)
+        ]
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[files.Row]) -> "LandmarkTable":
+        """Makes a table of rows with 68 or 468 points each.
+
+        Raises:
+          ValueError: another number of points, or a name twice.
+        """
+        landmarks = np.full([len(rows), 68, 2], np.nan, np.float32)
+        for target, row in zip(landmarks, rows, strict=True):
+            if row.points is not None:
+                layout = layouts.layout_of(len(row.points))
+                target[:] = layouts.to_landmarks(row.points, layout)
+        names = tuple(row.name for row in rows)
+        return cls(names, landmarks, tuple(row.outcome for row in rows))
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes .npz, .csv or .json (see `files`) atomically; makes the folder."""
-        files.write(
-            path,
-            [
-                files.Row(name=name, outcome=outcome, points=self.get(name))
-                for name, outcome in zip(self.names, self.outcomes, strict=True)
-            ],
-        )
+        """Writes .npz, .csv or .json (see `files`) atomically; makes the folder.
+
+        Raises:
+          ValueError: another suffix.
+        """
+        files.write(path, self.rows())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "LandmarkTable":
@@ -78,14 +98,7 @@ class LandmarkTable:
           FileNotFoundError: there is no such file.
           ValueError: not a landmark file, or not with 68 or 468 points.
         """
-        rows = files.read(path)
-        points = [
-            None
-            if r.points is None
-            else layouts.to_landmarks(r.points, layouts.layout_of(len(r.points)))
-            for r in rows
-        ]
-        return _table([r.name for r in rows], points, [r.outcome for r in rows])
+        return cls.of_rows(files.read(path))
 
 
 def detect_folder(
@@ -108,7 +121,8 @@ def detect_folder(
       names: images, relative to the folder; all below it by default.
       known: a table to go on from; its images are not looked at again.
       progress: whether to show a progress bar.
-      save_to: a file that the table is written to on the way and at the end.
+      save_to: a file for the table: gone on from where it exists, and written on the
+        way, at the end and on an interruption, with all that was known.
       save_every: images between two such writes.
 
     Returns:
@@ -116,49 +130,44 @@ def detect_folder(
 
     Raises:
       FileNotFoundError: the folder does not exist.
+      ValueError: the detector has layout "5", a name occurs twice, or `save_to` is not
+        a landmark file or has another suffix than .npz, .csv or .json.
     """
     root = pathlib.Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f"no folder at {root}")
     names = images.list_images(root) if names is None else list(names)
-    points: list[np.ndarray | None] = []
-    outcomes: list[str] = []
-    fresh = 0
-    for name in tqdm.tqdm(names, "landmarks", unit="img", disable=not progress):
-        outcome = known.outcome(name) if known else None
-        if known is None or outcome is None:
-            found, outcome = _detect_file(detector, root, name)
-            fresh += 1
-        else:
-            found = known.get(name)
-        points.append(found)
-        outcomes.append(outcome)
-        if save_to is not None and fresh and fresh % save_every == 0:
-            _table(names[: len(points)], points, outcomes).save(save_to)
-    table = _table(names, points, outcomes)
-    if save_to is not None:
-        table.save(save_to)
-    return table
+    if known is None and save_to is not None and os.path.exists(save_to):
+        known = LandmarkTable.load(save_to)
+    rows = {row.name: row for row in known.rows()} if known else {}
+    todo = [name for name in names if name not in rows]
+
+    def save():
+        if save_to is not None:
+            LandmarkTable.of_rows(list(rows.values())).save(save_to)
+
+    save()  # a path that cannot be written fails here
+    done = len(names) - len(todo)
+    bar = tqdm.tqdm(
+        todo, "landmarks", len(names), initial=done, unit="img", disable=not progress
+    )
+    try:
+        for count, name in enumerate(bar, start=1):
+            rows[name] = _detect_file(detector, root, name)
+            if count % save_every == 0:
+                save()
+    finally:
+        save()
+    return LandmarkTable.of_rows([rows[name] for name in names])
 
 
-def _detect_file(
-    detector: types.Detector, root: pathlib.Path, name: str
-) -> tuple[np.ndarray | None, str]:
+def _detect_file(detector: types.Detector, root: pathlib.Path, name: str) -> files.Row:
     try:
         image = images.read_image(root / name)
     except (images.ImageError, OSError) as error:
-        return None, f"{UNREADABLE}{error}"
+        return files.Row(name=name, outcome=f"{UNREADABLE}{error}", points=None)
     face = types.main_face(detector(image, name), image.shape)
     if face is None:
-        return None, NO_FACE
-    return layouts.to_landmarks(face.points, face.layout), OK
-
-
-def _table(
-    names: Sequence[str],
-    points: Sequence[np.ndarray | None],
-    outcomes: Sequence[str],
-) -> LandmarkTable:
-    landmarks = np.full([len(names), 68, 2], np.nan, np.float32)
-    for row, found in zip(landmarks, points, strict=True):
-        if found is not None:
-            row[:] = found
-    return LandmarkTable(tuple(names), landmarks, tuple(outcomes))
+        return files.Row(name=name, outcome=NO_FACE, points=None)
+    points = layouts.to_landmarks(face.points, face.layout)
+    return files.Row(name=name, outcome=OK, points=points)

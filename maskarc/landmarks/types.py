@@ -54,14 +54,14 @@ def main_face(faces: Sequence[Face], image_shape: Sequence[int]) -> Face | None:
       image_shape: (height, width, ...) of the photo.
 
     Returns:
-      The face with the greatest area − 2·distance², where the distance in pixels is
-      from the box's centre to the photo's; None where there are no faces.
+      The face with the greatest score·area − 2·distance², where the distance in pixels
+      is from the box's centre to the photo's; None where there are no faces.
     """
     height, width = image_shape[:2]
     photo_centre = np.array([width - 1, height - 1]) / 2
 
     def prominence(face: Face) -> float:
         offset = (face.box[:2] + face.box[2:]) / 2 - photo_centre
-        return face.size**2 - 2 * float(offset @ offset)
+        return face.score * face.size**2 - 2 * float(offset @ offset)
 
     return max(faces, key=prominence, default=None)

@@ -11,6 +11,8 @@ from maskarc.masks import light, separation, types
 VISIBLE = np.array([0, 1, 15, 16, *range(17, 28), *range(36, 48)])
 # Least width and height of the lower face in pixels.
 MIN_FACE = 32
+# Least brightness of the skin, of 255: darker photos give noise.
+MIN_LUMINANCE = 60
 # Longer side of a cut-out in pixels; larger faces are scaled down.
 MAX_SIDE = 288
 # Width of the border around the landmarks of the lower face, as a share of its width.
@@ -35,14 +37,14 @@ def extract(
 
     Raises:
       separation.NoMaskError: no whole mask can be told from the skin, or the lower face
-        reaches out of the photo or is smaller than MIN_FACE.
+        reaches out of the photo, is smaller than MIN_FACE, or too dark.
     """
     landmarks = complete(np.asarray(landmarks, np.float64))
     crop, points = upright_crop(photo, landmarks)
     alpha = separation.separate(crop, points)
     skin = light.skin_luminance(photo, landmarks)
-    if skin is None:
-        raise separation.NoMaskError("the eyes are outside the photo")
+    if skin is None or skin < MIN_LUMINANCE:
+        raise separation.NoMaskError("the eyes are outside the photo, or too dark")
     return types.Mask(
         name=name,
         kind=types.PHOTO,

@@ -63,7 +63,8 @@ class TrainConfig:
     margin: float = 0.5
     scale: float = 64.0
 
-    # Optimisation: SGD with Nesterov-free momentum. Images a step, steps.
+    # Optimisation: SGD with momentum. Images a step; steps, of which 0 leaves the
+    # initial network.
     batch_size: int = 512
     steps: int = 180_000
     learning_rate: float = 0.1
@@ -86,7 +87,7 @@ class TrainConfig:
 
     def validate(self) -> None:
         """Raises ValueError for values out of range, which flags may have set."""
-        for name in ("batch_size", "steps", "log_every", "checkpoint_every"):
+        for name in ("batch_size", "log_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be ≥ 1, got {getattr(self, name)}")
         if not 0.0 <= self.mask_probability <= 1.0:

@@ -112,4 +112,6 @@ def train(
                 )
                 if due:
                     saved.save(state, config)
+        if config.steps == 0:
+            saved.save(state, config)
     return state
