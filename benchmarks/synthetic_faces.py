@@ -55,7 +55,8 @@ def score_descriptors() -> None:
     row = {name: index for index, name in enumerate(faces.names)}
     first, second = ([row[n] for n in side] for side in (pairs.first, pairs.second))
     crops, landmarks = [], []
-    for element in faces:
+    for index in range(len(faces)):
+        element = faces[index]
         five = layouts.to_five(element["landmarks"], "68")
         matrix = alignment.crop_matrix(five)
         crops.append(alignment.align(element["image"], five))

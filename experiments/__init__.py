@@ -1,0 +1,1 @@
+"""Launchers: flags, then one library call. Run as `python -m experiments.NAME`."""

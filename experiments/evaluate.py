@@ -12,9 +12,13 @@ from experiments import launch
 from maskarc import inference
 from maskarc.evaluation import protocol
 
-_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Run folder of a training.")
-_IMAGES = flags.DEFINE_string("images", None, "Folder of the photos.")
-_PAIRS = flags.DEFINE_string("pairs", None, "List of pairs: LFW, MFR2 or CSV format.")
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "Run folder of a training.", required=True
+)
+_IMAGES = flags.DEFINE_string("images", None, "Folder of the photos.", required=True)
+_PAIRS = flags.DEFINE_string(
+    "pairs", None, "List of pairs: LFW, MFR2 or CSV format.", required=True
+)
 _MASKED = flags.DEFINE_enum(
     "masked", "none", list(protocol.MASKED_SIDES), "Which photo of a pair is masked."
 )
@@ -25,7 +29,7 @@ _LANDMARKS = flags.DEFINE_string(
 )
 _DETECTOR = flags.DEFINE_string("detector", "", "Landmark back end, if no table.")
 _FLIP = flags.DEFINE_bool("flip", False, "Sum the embeddings of crop and mirror image.")
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for the results.")
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for the results.", required=True)
 
 
 def main(argv: list[str]) -> None:
@@ -47,5 +51,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["checkpoint", "images", "pairs", "output"])
     launch.run(main)

@@ -11,8 +11,12 @@ from absl import flags
 from experiments import launch
 from maskarc import inference
 
-_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Run folder of a training.")
-_IMAGES = flags.DEFINE_string("images", None, "Folder with a subfolder an identity.")
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "Run folder of a training.", required=True
+)
+_IMAGES = flags.DEFINE_string(
+    "images", None, "Folder with a subfolder an identity.", required=True
+)
 _MASKED = flags.DEFINE_bool("masked", False, "Put a mask on every photo.")
 _MASKS = flags.DEFINE_string("masks", "builtin", "'builtin' or a masks.json.")
 _SEED = flags.DEFINE_integer("seed", 0, "Which mask goes on which photo.")
@@ -21,7 +25,9 @@ _LANDMARKS = flags.DEFINE_string(
 )
 _DETECTOR = flags.DEFINE_string("detector", "", "Landmark back end, if no table.")
 _FLIP = flags.DEFINE_bool("flip", False, "Sum the embeddings of crop and mirror image.")
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for the landmark table.")
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "Folder for the landmark table.", required=True
+)
 
 
 def main(argv: list[str]) -> None:
@@ -42,5 +48,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["checkpoint", "images", "output"])
     launch.run(main)

@@ -12,8 +12,10 @@ from ml_collections import config_flags
 from experiments import launch
 from maskarc.train import loop
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration file.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.")
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration file.", required=True
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.", required=True)
 
 
 def main(argv: list[str]) -> None:
@@ -23,5 +25,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "workdir"])
     launch.run(main)

@@ -29,7 +29,7 @@ class Pose:
         return Pose(yaw=-self.yaw, pitch=self.pitch, roll=-self.roll)
 
     def rotation(self) -> np.ndarray:
-        """Returns the 3×3 rotation Rz(roll)·Ry(yaw)·Rx(pitch), z away from the camera."""
+        """The 3×3 rotation Rz(roll)·Ry(yaw)·Rx(pitch); z points away from the camera."""
         (cx, cy, cz), (sx, sy, sz) = (
             [f(a) for a in (self.pitch, self.yaw, self.roll)] for f in (np.cos, np.sin)
         )
@@ -107,7 +107,7 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def fit_triangles(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Affine maps float64[T, 2, 3] that send triangles [T, 3, 2] onto others."""
-    ones = np.ones(source.shape[:2] + (1,))
+    ones = np.ones((*source.shape[:2], 1))
     homogeneous = np.concatenate([source, ones], axis=-1)  # [T, 3, 3]
     return np.linalg.solve(homogeneous, target).transpose(0, 2, 1)
 

@@ -86,9 +86,7 @@ class Embedder:
             raise ValueError("the network gave NaN or infinity: its weights are broken")
         return embeddings
 
-    def _batches(
-        self, crops: Iterable[np.ndarray]
-    ) -> Iterator[tuple[jax.Array, int]]:
+    def _batches(self, crops: Iterable[np.ndarray]) -> Iterator[tuple[jax.Array, int]]:
         shape = (self.image_size, self.image_size, 3)
         batch, count = np.zeros((self.batch_size, *shape), np.uint8), 0
         for crop in crops:

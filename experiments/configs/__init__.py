@@ -1,0 +1,1 @@
+"""One configuration a file, each with a `get_config`."""

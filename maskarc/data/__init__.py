@@ -1,0 +1,1 @@
+"""Sources of labelled faces, transforms, the grain pipeline, pair lists."""

@@ -127,7 +127,9 @@ def identify_folder(
       each the fields of `identification.Identification`; and "failed_images".
     """
     embeddings, failed = embed_crops(embed, crops, progress=progress)
-    names = [name for (name, _), bad in zip(crops.images, failed, strict=True) if not bad]
+    names = [
+        name for (name, _), bad in zip(crops.images, failed, strict=True) if not bad
+    ]
     labels = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)
     rates = {
         metric: identification.nearest_neighbour_rate(

@@ -178,8 +178,8 @@ def measure_mesh(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, flo
         interpreter.invoke()
         mesh = interpreter.get_tensor(mesh_output["index"]).reshape(468, 3)
         logit = float(interpreter.get_tensor(logit_output["index"]).item())
-    # The network's pixel edges are at integers, ours the centres.
-    flat = geometry.transform(mesh[:, :2] - 0.5, geometry.invert(matrix))
+    # Its pixel centres are at integers too: mirrored photos give mirrored points.
+    flat = geometry.transform(mesh[:, :2], geometry.invert(matrix))
     depth = mesh[:, 2:] / np.hypot(matrix[0, 0], matrix[1, 0])
     points = np.concatenate([flat, depth], axis=1).astype(np.float32)
     return points, 1 / (1 + np.exp(-logit))

@@ -192,8 +192,8 @@ def _finished_rows(output: pathlib.Path, names: set[str]) -> dict[str, dict[str,
             name, digest = row["path"], row["sha256"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{path}: line {number} is damaged; delete the file to check nothing "
-                "and mask all photos again"
+                f"{path}: line {number} is damaged; delete the file, and all photos "
+                "are masked again"
             ) from error
         is_there = name in names and digest and (output / name).is_file()
         if is_there and _file_digest(output / name) == digest:

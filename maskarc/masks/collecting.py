@@ -122,10 +122,20 @@ def _sheets(
         cells = []
         for mask in masks[start : start + _PER_SHEET]:
             photo = images.read_image(photos / mask.source)
-            points = table.landmarks[table.names.index(mask.name)]
+            found = table.landmarks[table.names.index(mask.name)]
+            points = extraction.complete(found.astype(np.float64))
             cells += [
-                figures.draw_landmarks(photo, points),
-                figures.draw_triangulation(photo, points),
+                _around(points, figures.draw_landmarks(photo, points)),
+                _around(points, figures.draw_triangulation(photo, points)),
                 figures.flatten(mask),
             ]
         yield f"masks_{start:04d}.png", figures.grid(cells, columns=12)
+
+
+def _around(points: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """The part of a photo with a face, half as wide again as its landmarks."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = (high - low) / 4
+    left, top = np.maximum(low - margin, 0).astype(int)
+    right, bottom = np.ceil(high + margin).astype(int) + 1
+    return picture[top:bottom, left:right]

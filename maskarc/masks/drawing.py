@@ -46,7 +46,7 @@ class Style:
       outline: right half of the outline, (x, y) in face units, top to bottom.
       colour: RGB of the sheet in full light.
       band: width of the edge band in face units; 0 for none.
-      band_colour: RGB of the band and the straps.
+      band_colour: RGB of the band and the ear loops.
       pleats: y of the horizontal folds in the middle of the face, in face units.
       seam: whether a seam runs down the middle.
       checks: side of a check pattern in face units; 0 for plain.
@@ -135,22 +135,17 @@ def draw(name: str, kind: str, style: Style) -> types.Mask:
     """Draws one mask on the frontal mean face, with all 68 landmarks."""
     x, y = _grid()
     outline = _smooth_closed(_mirrored_outline(style.outline))
-    inside, distance = _sheet(outline, x.shape)
-    colour = np.broadcast_to(np.array(style.colour, np.float32), (*x.shape, 3)).copy()
+    alpha, distance = _sheet(outline, x.shape)
+    colour = np.broadcast_to(np.array(style.colour, np.float32), (*x.shape, 3))
     if style.checks:
-        dark = _checks(x, y, style.checks)[..., None]
-        colour += dark * (np.array(style.check_colour, np.float32) - colour)
-    band = np.clip((style.band - distance) / 0.01 + 0.5, 0, 1)[..., None]
-    colour += (band if style.band else 0) * (
-        np.array(style.band_colour, np.float32) - colour
-    )
-    colour *= _shade(x, y, distance, style)[..., None]
-    alpha = inside
+        colour = _mix(colour, style.check_colour, _checks(x, y, style.checks))
+    if style.band:
+        band = np.clip((style.band - distance) / 0.01 + 0.5, 0, 1)
+        colour = _mix(colour, style.band_colour, band)
+    colour = colour * _shade(x, y, distance, style)[..., None]
     for height in style.straps:
-        strap = _strap(x, y, outline, height) * (1 - inside)
-        colour += strap[..., None] * (
-            0.85 * np.array(style.band_colour, np.float32) - colour
-        )
+        strap = _strap(x, y, height) * (1 - alpha)
+        colour = _mix(colour, style.band_colour, strap)
         alpha = np.maximum(alpha, strap)
     rgba = np.dstack([np.clip(colour, 0, 255), 255 * alpha]).astype(np.float32)
     size = (x.shape[1] // _FINER, x.shape[0] // _FINER)
@@ -164,6 +159,13 @@ def draw(name: str, kind: str, style: Style) -> types.Mask:
         pose=geometry.Pose(yaw=0.0, pitch=0.0, roll=0.0),
         luminance=light.USUAL,
     )
+
+
+def _mix(
+    colour: np.ndarray, other: tuple[int, int, int], share: np.ndarray
+) -> np.ndarray:
+    """Colours [h, w, 3] with a share [h, w] in [0, 1] of another one."""
+    return colour + share[..., None] * (np.array(other, np.float32) - colour)
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
@@ -240,14 +242,12 @@ def _checks(x: np.ndarray, y: np.ndarray, side: float) -> np.ndarray:
     return 0.5 * (across + down)
 
 
-def _strap(x: np.ndarray, y: np.ndarray, outline: np.ndarray, height: float):
-    """Coverage in [0, 1] of two ear loops that start at the sides at a height."""
-    ear = np.array([1.16, 0.36])
-    start = np.array([0.9, height])
-    along = ear - start
-    length = np.hypot(*along)
-    along /= length
+def _strap(x: np.ndarray, y: np.ndarray, height: float) -> np.ndarray:
+    """Coverage in [0, 1] of a cord on either side, from the sheet to the ear."""
+    start, ear = np.array([0.9, height]), np.array([1.16, 0.36])
+    length = np.hypot(*(ear - start))
+    along = (ear - start) / length
     right = np.stack([np.abs(x), y], axis=-1) - start
-    t = np.clip(right @ along, 0, length)
-    off = np.hypot(*np.moveaxis(right - t[..., None] * along, -1, 0))
-    return np.clip((0.018 - off) * SCALE + 0.5, 0, 1)
+    nearest = np.clip(right @ along, 0, length)[..., None] * along
+    distance = np.linalg.norm(right - nearest, axis=-1)
+    return np.clip((0.018 - distance) * SCALE + 0.5, 0, 1).astype(np.float32)

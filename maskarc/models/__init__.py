@@ -1,8 +1,8 @@
 """Backbones by name, met through pure functions.
 
-    backbone = models.create("resnet18", embed_dim=512)
-    params, stats = backbone.init(jax.random.key(0))
-    embeddings, _ = backbone.apply(params, stats, images)
+backbone = models.create("resnet18", embed_dim=512)
+params, stats = backbone.init(jax.random.key(0))
+embeddings, _ = backbone.apply(params, stats, images)
 """
 
 from maskarc.models.backbone import MODELS, Backbone, create, preprocess

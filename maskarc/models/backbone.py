@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 from maskarc.models import resnet
 
 # Name → constructor of an nnx module that maps [B, S, S, 3] to [B, D].
-MODELS: dict[str, functools.partial[nnx.Module]] = {
+MODELS: dict[str, functools.partial[resnet.ResNet]] = {
     "resnet18": functools.partial(
         resnet.ResNet, stage_sizes=(2, 2, 2, 2), block=resnet.BasicBlock
     ),
@@ -50,18 +50,18 @@ class Backbone:
     name: str
     options: tuple[tuple[str, Any], ...]
 
-    def _build(self, rngs: nnx.Rngs) -> nnx.Module:
+    def _build(self, rngs: nnx.Rngs) -> resnet.ResNet:
         return MODELS[self.name](**dict(self.options), rngs=rngs)
 
     @functools.cached_property
     def _structure(self) -> tuple[nnx.GraphDef, nnx.State, nnx.State]:
         abstract = nnx.eval_shape(lambda: self._build(nnx.Rngs(0)))
-        return nnx.split(abstract, nnx.Param, nnx.BatchStat)
+        return _split(abstract)
 
     def init(self, key: jax.Array) -> tuple[Params, Stats]:
         """Fresh parameters and statistics, as nested dicts of float32 arrays."""
         model = self._build(nnx.Rngs(params=key))
-        _, params, stats = nnx.split(model, nnx.Param, nnx.BatchStat)
+        _, params, stats = _split(model)
         return nnx.to_pure_dict(params), nnx.to_pure_dict(stats)
 
     def apply(
@@ -96,6 +96,13 @@ class Backbone:
         if not train:
             return embeddings, stats
         return embeddings, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+
+
+def _split(model: nnx.Module) -> tuple[nnx.GraphDef, nnx.State, nnx.State]:
+    """Structure, parameters and BatchNorm statistics; a model holds nothing else."""
+    graphdef, *states = nnx.split(model, nnx.Param, nnx.BatchStat)
+    params, stats = states
+    return graphdef, params, stats
 
 
 def _filled(abstract: nnx.State, values: Any) -> nnx.State:

@@ -1,0 +1,1 @@
+"""Training: configuration, step, optimizer, checkpoints, loop."""

@@ -51,7 +51,7 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, state: step_lib.TrainState, config: config_lib.TrainConfig) -> None:
-        """Saves a state; returns once its arrays are copied, writes in the background."""
+        """Saves a state; returns once its arrays are copied, and writes meanwhile."""
         step = int(state.step)
         if step == self.latest:
             return

@@ -89,13 +89,18 @@ def test_tfds_source_reads_a_prepared_data_set(folder, tmp_path):
 
         def _generate_examples(self):
             for name in ("a/x.png", "b/1.png", "b/2.png"):
-                yield name, {
-                    "image": str(root / name),
-                    "label": name[0],
-                    "landmarks": table.get(name),
-                }
+                yield (
+                    name,
+                    {
+                        "image": str(root / name),
+                        "label": name[0],
+                        "landmarks": table.get(name),
+                    },
+                )
 
-    PreparedFaces(data_dir=tmp_path / "tfds", file_format="array_record").download_and_prepare()
+    PreparedFaces(
+        data_dir=tmp_path / "tfds", file_format="array_record"
+    ).download_and_prepare()
     source = sources.TfdsFaces.load(
         "prepared_faces", split="train", data_dir=str(tmp_path / "tfds")
     )

@@ -17,9 +17,7 @@ def element():
 def test_crop_without_jitter_is_the_alignment(element):
     out = transforms.AlignedCrop(112).random_map(element, np.random.default_rng(0))
     five = layouts.to_five(element["landmarks"], "68")
-    np.testing.assert_array_equal(
-        out["image"], alignment.align(element["image"], five)
-    )
+    np.testing.assert_array_equal(out["image"], alignment.align(element["image"], five))
     assert set(out) == {"image", "label"} and out["label"].dtype == np.int32
 
 

@@ -1,6 +1,8 @@
 """maskarc.landmarks.table: every image of a folder has an outcome."""
 
 import pathlib
+import struct
+import zlib
 
 import numpy as np
 import PIL.ExifTags
@@ -42,6 +44,10 @@ def fill(root: pathlib.Path) -> None:
     exif[PIL.ExifTags.Base.Orientation] = 6
     photo.save(root / "a/turned.jpg", exif=exif)
     PIL.Image.new("RGB", (60, 40)).save(root / "black.png")
+    header = bytearray((root / "black.png").read_bytes())
+    header[16:24] = struct.pack(">II", 20_000, 20_000)
+    header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
+    (root / "bomb.png").write_bytes(header)
     (root / "zero.jpg").touch()
     (root / "text.jpg").write_text("not a photo")
     (root / "cut.jpg").write_bytes((root / "a/rgb.jpg").read_bytes()[:700])
@@ -57,7 +63,7 @@ def test_every_image_has_an_outcome(tmp_path):
     assert len(good) == 6
     assert {name for name, outcome in outcomes.items() if outcome == "ok"} == good
     assert outcomes["black.png"] == "no_face"
-    for name in ("zero.jpg", "text.jpg", "cut.jpg"):
+    for name in ("zero.jpg", "text.jpg", "cut.jpg", "bomb.png"):
         assert outcomes[name].startswith(f"unreadable: {name}: ")
         assert table.get(name) is None
     np.testing.assert_array_equal(table.get("a/rgb.jpg"), FACE)
@@ -115,7 +121,7 @@ def test_a_saved_table_loses_no_image_to_a_smaller_run(tmp_path):
         landmarks.detect_folder(
             Recorder(), tmp_path / "photos", names, progress=False, save_to=path
         )
-    assert len(landmarks.LandmarkTable.load(path)) == 10
+    assert len(landmarks.LandmarkTable.load(path)) == 11
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".json"])

@@ -81,7 +81,9 @@ def test_leading_axes_jit_and_vmap_agree():
     cosines = jnp.array(np.random.default_rng(1).uniform(-1, 1, (2, 3, 5)), jnp.float32)
     labels = jnp.array([[0, 1, 2], [3, 4, 0]])
     whole = losses.arcface_logits(cosines, labels)
-    np.testing.assert_array_equal(whole[1], losses.arcface_logits(cosines[1], labels[1]))
+    np.testing.assert_array_equal(
+        whole[1], losses.arcface_logits(cosines[1], labels[1])
+    )
     np.testing.assert_allclose(
         whole, jax.jit(losses.arcface_logits)(cosines, labels), rtol=1e-6
     )
@@ -116,7 +118,9 @@ def test_cosines_ignore_length_and_survive_zero():
     embeddings = jnp.array([[3.0, 4.0], [0.0, 0.0]])
     prototypes = jnp.array([[30.0, 40.0], [-4.0, 3.0]])
     np.testing.assert_allclose(
-        losses.cosine_logits(embeddings, prototypes), [[1.0, 0.0], [0.0, 0.0]], atol=1e-6
+        losses.cosine_logits(embeddings, prototypes),
+        [[1.0, 0.0], [0.0, 0.0]],
+        atol=1e-6,
     )
     gradient = jax.grad(lambda e: losses.cosine_logits(e, prototypes).sum())(embeddings)
     assert jnp.isfinite(gradient).all()

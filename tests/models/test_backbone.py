@@ -71,7 +71,9 @@ def test_training_moves_the_statistics_towards_the_batch():
     images = jnp.full((4, 32, 32, 3), 0.5)
     kernel = params["conv1"]["kernel"]
     # A constant picture: away from the border the convolution is the kernel's sum.
-    _, updated = backbone.apply(params, stats, images, train=True, key=jax.random.key(1))
+    _, updated = backbone.apply(
+        params, stats, images, train=True, key=jax.random.key(1)
+    )
     assert kernel.shape == (3, 3, 3, 8)
     assert jnp.abs(updated["bn1"]["mean"]).max() > 0
     assert jax.tree.structure(updated) == jax.tree.structure(stats)

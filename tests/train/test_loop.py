@@ -101,7 +101,12 @@ def test_a_checkpoint_of_another_architecture(finished, tmp_path):
 
 def test_learns_a_handful_of_people(tmp_path):
     easy = dataclasses.replace(
-        SMALL, steps=60, mask_probability=0.0, color_jitter=0.0, log_every=10, margin=0.0
+        SMALL,
+        steps=60,
+        mask_probability=0.0,
+        color_jitter=0.0,
+        log_every=10,
+        margin=0.0,
     )
     loop.train(easy, tmp_path, progress=False)
     losses = [float(row["loss"]) for row in rows(tmp_path)]

@@ -19,7 +19,7 @@ _EYES = (36, 42)
 _BROWS = ([17, 18, 19, 20, 21], [26, 25, 24, 23, 22])
 _ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
-_NOSTRIL = np.column_stack([_CIRCLE * [0.055, 0.024], np.zeros(24)]) - 0.02
+_NOSTRIL = np.column_stack([_CIRCLE * [0.055, 0.024] - [0, 0.02], np.full(24, -0.02)])
 _SHOULDERS = np.array(
     [
         *([-2.6, 1.6], [-2.4, 0.75], [-1.5, 0.4], [-0.55, 0.1]),

@@ -86,7 +86,7 @@ def create_person(seed: int, identity: int) -> Person:
     rng = np.random.default_rng((seed, identity, 0))
     woman = bool(rng.random() < 0.5)
     depth = rng.beta(1.1, 1.4)  # of the skin, 0 the lightest
-    skin = along(_SKIN, depth) * rng.normal(1.0, (0.03, 0.035, 0.05))
+    skin = _along(_SKIN, depth) * rng.normal(1.0, (0.03, 0.035, 0.05))
     points, width = shape.create_face(rng, woman)
     style = hair.create_hair(rng, woman, depth)
     return Person(
@@ -94,7 +94,7 @@ def create_person(seed: int, identity: int) -> Person:
         width=width,
         skin=np.clip(skin, 20, 252),
         lips=_lips(rng, woman, skin),
-        brows=0.8 * style.colour * 0.7 + 0.2 * skin * 0.5,
+        brows=0.56 * style.colour + 0.1 * skin,
         iris=_iris(rng, depth),
         brow_height=rng.uniform(0.05, 0.10) if woman else rng.uniform(0.08, 0.15),
         lash_height=rng.uniform(0.03, 0.05) if woman else rng.uniform(0.018, 0.03),
@@ -108,7 +108,7 @@ def create_person(seed: int, identity: int) -> Person:
     )
 
 
-def along(palette: np.ndarray, position: float) -> np.ndarray:
+def _along(palette: np.ndarray, position: float) -> np.ndarray:
     """The colour at a position, 0 first to 1 last, of a palette [N, 3]."""
     place = position * (len(palette) - 1)
     return np.array([np.interp(place, range(len(palette)), c) for c in palette.T])
@@ -122,7 +122,7 @@ def _lips(rng: np.random.Generator, woman: bool, skin: np.ndarray) -> np.ndarray
 
 def _iris(rng: np.random.Generator, depth: float) -> np.ndarray:
     brown = depth > 0.45 or rng.random() < 0.3
-    colour = along(_IRIS, rng.uniform(0, 0.3) if brown else rng.uniform(0.2, 1))
+    colour = _along(_IRIS, rng.uniform(0, 0.3) if brown else rng.uniform(0.2, 1))
     return np.clip(colour * rng.normal(1, 0.1), 15, 240)
 
 
