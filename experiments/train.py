@@ -12,9 +12,8 @@ from ml_collections import config_flags
 from experiments import launch
 from maskarc.train import loop
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Configuration file.", required=True
-)
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration file.")
+flags.mark_flag_as_required("config")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.", required=True)
 
 

@@ -29,7 +29,7 @@ class Pose:
         return Pose(yaw=-self.yaw, pitch=self.pitch, roll=-self.roll)
 
     def rotation(self) -> np.ndarray:
-        """The 3×3 rotation Rz(roll)·Ry(yaw)·Rx(pitch); z points away from the camera."""
+        """The 3×3 rotation Rz(roll)·Ry(yaw)·Rx(pitch), z away from the camera."""
         (cx, cy, cz), (sx, sy, sz) = (
             [f(a) for a in (self.pitch, self.yaw, self.roll)] for f in (np.cos, np.sin)
         )

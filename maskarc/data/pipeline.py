@@ -44,7 +44,7 @@ def batches(
         )
     labels = getattr(source, "labels", None)
     if labels is not None and not (
-        0 <= np.min(labels) and np.max(labels) < source.num_classes
+        np.min(labels) >= 0 and np.max(labels) < source.num_classes
     ):
         raise ValueError(f"labels must lie in 0..{source.num_classes - 1}")
     dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat()

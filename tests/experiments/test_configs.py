@@ -1,0 +1,35 @@
+"""Every configuration file trains two steps, at a small size, on generated people."""
+
+import dataclasses
+import importlib
+import pathlib
+
+import pytest
+
+from maskarc.train import loop
+
+CONFIGS = sorted(
+    path.stem
+    for path in (pathlib.Path(__file__).parents[2] / "experiments/configs").glob("*.py")
+    if path.stem != "__init__"
+)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_config_trains_two_steps(name, tmp_path):
+    module = importlib.import_module(f"experiments.configs.{name}")
+    for told in ("Command:", "Hardware:"):
+        assert told in module.__doc__
+    small = dataclasses.replace(
+        module.get_config(),
+        source="synthetic",
+        num_identities=3,
+        photos_per_identity=4,
+        masks="builtin",
+        width=4,
+        batch_size=4,
+        steps=2,
+        log_every=1,
+    )
+    state = loop.train(small, tmp_path, progress=False)
+    assert int(state.step) == 2
