@@ -39,7 +39,7 @@ setuptools.setup(
         "ml_collections",  # --config=FILE.py with overrides on the command line
         "numpy>=2",
         "opencv-python>=4.10",
-        "optax>=0.2.5",
+        "optax>=0.2.6",
         "orbax-checkpoint>=0.11.33",
         "pillow>=11",  # decoding: EXIF, CMYK and 16-bit files, size before pixels
         "scipy",

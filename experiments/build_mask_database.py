@@ -19,6 +19,9 @@ _OUTPUT = flags.DEFINE_string(
     "output", None, "The database, a .json file.", required=True
 )
 _DETECTOR = flags.DEFINE_string("detector", "", "Landmark back end.")
+_HOLDOUT = flags.DEFINE_string(
+    "holdout", "", "Second database, which gets every fourth mask instead."
+)
 _FIGURES = flags.DEFINE_string("figures", "", "Folder for pictures of all cut-outs.")
 
 
@@ -29,6 +32,7 @@ def main(argv: list[str]) -> None:
         _PHOTOS.value,
         _OUTPUT.value,
         detector=_DETECTOR.value,
+        holdout=_HOLDOUT.value,
         figures_folder=_FIGURES.value,
     )
     counts = collections.Counter(outcome.outcome for outcome in outcomes)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from absl import app
+from absl import app, logging
 
 # What the library raises for a user's mistake: wrong values, missing files and extras.
 _EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
@@ -23,6 +23,7 @@ def _parse(argv: list[str]) -> list[str]:
 
 
 def _reported(main: Callable[[list[str]], None], argv: list[str]) -> None:
+    logging.set_verbosity(logging.WARNING)  # jax and orbax report each step at INFO
     try:
         main(argv)
     except _EXPECTED as error:

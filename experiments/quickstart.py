@@ -16,7 +16,7 @@ from ml_collections import config_flags
 from experiments import launch
 from maskarc import inference
 from maskarc.data import pairs, synthetic
-from maskarc.evaluation import grids, plots
+from maskarc.evaluation import grids
 from maskarc.train import config as config_lib
 from maskarc.train import inputs, loop
 
@@ -43,7 +43,6 @@ def quickstart(
 ) -> dict[str, Any]:
     """Trains on synthetic people and scores new ones; returns the scores."""
     loop.train(config, workdir)
-    plots.training_curves(workdir / "curves.png", workdir / "metrics.csv")
     draw_crops(config, workdir / "masked_crops.png")
     people = synthetic.SyntheticFaces(
         test_identities,

@@ -58,6 +58,8 @@ class FanDetector:
             landmarks, _, boxes = network.get_landmarks_from_image(
                 image, return_bboxes=True
             )
+        if landmarks is None:
+            return []
         faces = [
             types.Face(
                 box=np.asarray(box[:4], np.float32),
@@ -65,7 +67,7 @@ class FanDetector:
                 points=np.asarray(points, np.float32),
                 layout="68",
             )
-            for points, box in zip(landmarks or (), boxes or (), strict=True)
+            for points, box in zip(landmarks, boxes, strict=True)
         ]
         return sorted(faces, key=lambda face: -face.score)
 

@@ -69,6 +69,7 @@ class MeshDetector:
     def __post_init__(self):
         if self.layout not in ("68", "468"):
             raise ValueError(f"expected layout '68' or '468', got {self.layout!r}")
+        retinaface.load()
         _interpreter()
 
     def __call__(self, image: np.ndarray, name: str = "") -> list[types.Face]:

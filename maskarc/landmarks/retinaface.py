@@ -81,6 +81,8 @@ def _session():
         ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # More threads gain little on so small a network, and lose much on busy machines.
+    options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(
         weights.WEIGHTS, options, providers=["CPUExecutionProvider"]
     )

@@ -13,6 +13,8 @@ from maskarc import images, landmarks
 from maskarc.masks import database, extraction, figures, separation, types
 
 CUT = "cut"
+# One mask in so many is held back, if asked for.
+_HOLDOUT_STEP = 4
 # Photos on one sheet of figures.
 _PER_SHEET = 40
 
@@ -37,6 +39,7 @@ def build_database(
     output: str | os.PathLike[str],
     *,
     detector: str = "",
+    holdout: str = "",
     figures_folder: str = "",
     progress: bool = True,
 ) -> list[Outcome]:
@@ -49,6 +52,8 @@ def build_database(
       photos: folder of the photos; all below it are used.
       output: the database, a .json file.
       detector: landmark back end; empty takes the first that is installed.
+      holdout: another database, which gets every fourth mask instead: masks for
+        evaluation that training never saw. Empty for none.
       figures_folder: where to draw landmarks, triangles and cut-outs of all photos;
         empty for nowhere.
       progress: whether to show a progress bar.
@@ -81,7 +86,12 @@ def build_database(
             f"none of the {len(names)} photos in {photos} gave a mask; the reasons are "
             f"in {output.with_suffix('.outcomes.csv')}"
         )
-    database.save(output, masks)
+    if holdout:
+        database.save(holdout, masks[::_HOLDOUT_STEP])
+        kept = [m for i, m in enumerate(masks) if i % _HOLDOUT_STEP]
+        database.save(output, kept)
+    else:
+        database.save(output, masks)
     if figures_folder:
         for name, sheet in _sheets(photos, table, masks):
             images.write_image(pathlib.Path(figures_folder, name), sheet)

@@ -9,6 +9,7 @@ import jax
 import tqdm
 
 from maskarc.data import pipeline
+from maskarc.evaluation import plots
 from maskarc.train import checkpoint, inputs, metrics, optim
 from maskarc.train import config as config_lib
 from maskarc.train import step as step_lib
@@ -31,7 +32,8 @@ def train(
 
     Args:
       config: hyper-parameters; kept in workdir/config.json.
-      workdir: run folder, made if missing: checkpoints/, metrics.csv, tensorboard/.
+      workdir: run folder, made if missing: checkpoints/, metrics.csv,
+        tensorboard/, curves.png.
       progress: show a bar with loss, accuracy, images/s and the time left.
 
     Returns:
@@ -94,11 +96,12 @@ def train(
                     continue
                 # Reading the values waits for the device, so it is done only here.
                 row = {name: float(value) for name, value in values.items()}
-                if not math.isfinite(row["loss"]):
+                if not all(math.isfinite(value) for value in row.values()):
                     raise DivergedError(
-                        f"the loss is {row['loss']} at step {step}. The last "
-                        f"checkpoint is of step {saved.latest or 0}; lower "
-                        "learning_rate or raise warmup_steps, in another workdir."
+                        f"the loss is {row['loss']} and the gradient's norm "
+                        f"{row['gradient_norm']} at step {step}. The last checkpoint "
+                        f"is of step {saved.latest or 0}; lower learning_rate or "
+                        "raise warmup_steps, in another workdir."
                     )
                 now = time.monotonic()
                 rate = (step - last_log) * config.batch_size / (now - last_time)
@@ -114,4 +117,6 @@ def train(
                     saved.save(state, config)
         if config.steps == 0:
             saved.save(state, config)
+        else:
+            plots.training_curves(workdir / "curves.png", workdir / "metrics.csv")
     return state

@@ -105,7 +105,7 @@ class Trainer:
             "loss": loss,
             "accuracy": jnp.mean(jnp.argmax(cosines, axis=-1) == labels),
             "target_cosine": jnp.sum(jnp.where(is_label, cosines, 0)) / labels.size,
-            "gradient_norm": optax.global_norm(gradients),
+            "gradient_norm": optax.tree.norm(gradients),
         }
         state = TrainState(
             step=state.step + 1,

@@ -26,7 +26,7 @@ def job(tmp_path_factory):
     done = run(
         "quickstart",
         f"--workdir={workdir}",
-        "--test_identities=10",
+        "--test_identities=20",
         "--test_pairs=40",
         "--config.num_identities=6",
         "--config.photos_per_identity=6",
@@ -117,8 +117,8 @@ def test_identify_reports_both_metrics(job, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
-    assert result["cosine"]["probes"] == result["l2"]["probes"] == 60
-    assert result["cosine"]["chance"] == pytest.approx(5 / 59)
+    assert result["cosine"]["probes"] == result["l2"]["probes"] == 120
+    assert result["cosine"]["chance"] == pytest.approx(5 / 119)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,13 @@ def test_each_photo_has_an_outcome(photos, tmp_path):
     assert contents(photos) == before
 
 
+def test_every_fourth_mask_is_held_back(photos, tmp_path):
+    output, holdout = tmp_path / "masks.json", tmp_path / "held.json"
+    collecting.build_database(photos, output, holdout=str(holdout), progress=False)
+    assert [mask.name for mask in database.load(str(holdout))] == ["a.png"]
+    assert [mask.name for mask in database.load(str(output))] == ["sub/b.png"]
+
+
 def test_a_folder_without_masks_is_an_error_with_outcomes(photos, tmp_path):
     for name in ("a.png", "sub/b.png"):
         (photos / name).unlink()

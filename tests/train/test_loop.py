@@ -62,6 +62,7 @@ def test_writes_metrics_checkpoints_and_events(finished):
     assert [row["step"] for row in rows(workdir)] == list("123456")
     assert {p.name for p in (workdir / "checkpoints").iterdir()} >= {"3", "6"}
     assert list((workdir / "tensorboard").iterdir())
+    assert (workdir / "curves.png").stat().st_size > 1000
     # Warm-up: 0, half, full; then a cosine over four steps.
     rates = [float(row["learning_rate"]) for row in rows(workdir)]
     expected = [0, 0.025, *(0.025 * (1 + math.cos(math.pi * i / 4)) for i in range(4))]
