@@ -18,7 +18,9 @@ _INPUT = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Folder for the masked photos.", required=True
 )
-_MASKS = flags.DEFINE_string("masks", "builtin", "'builtin' or a masks.json.")
+_MASKS = flags.DEFINE_string(
+    "masks", "builtin", "'builtin', a masks.json, or several with commas."
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Which mask goes on which photo.")
 _DETECTOR = flags.DEFINE_string("detector", "", "Landmark back end, if no table.")
 _LANDMARKS = flags.DEFINE_string("landmarks", "", "Landmark table to use.")

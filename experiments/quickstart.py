@@ -15,7 +15,7 @@ from ml_collections import config_flags
 
 from experiments import launch
 from maskarc import inference
-from maskarc.data import pairs, synthetic
+from maskarc.data import crops, pairs, synthetic
 from maskarc.evaluation import grids
 from maskarc.train import config as config_lib
 from maskarc.train import inputs, loop
@@ -50,17 +50,17 @@ def quickstart(
         seed=config.seed,
         first_identity=config.num_identities,
     )
-    photos = workdir / "test_people"
-    synthetic.write_folder(people, photos)
+    folder = workdir / "test_people"
+    synthetic.write_folder(people, folder)
     pairs.write_pairs(
-        photos / "pairs.csv", synthetic.make_pairs(people, test_pairs, seed=config.seed)
+        folder / "pairs.csv", synthetic.make_pairs(people, test_pairs, seed=config.seed)
     )
+    photos = crops.Photos(root=str(folder), landmarks=str(folder / "landmarks.npz"))
     scores = {
         name: inference.evaluate_pairs(
             workdir,
-            images=photos,
-            pairs=photos / "pairs.csv",
-            landmarks=str(photos / "landmarks.npz"),
+            photos,
+            pairs=folder / "pairs.csv",
             output=workdir / name,
             masked=masked,
         )
@@ -79,13 +79,13 @@ def draw_crops(config: config_lib.TrainConfig, path: pathlib.Path) -> None:
     """Draws 32 crops as the network sees them, about half of them masked."""
     source = inputs.create_source(config, path.parent)
     rng = np.random.default_rng(config.seed)
-    crops = []
+    drawn = []
     for index in rng.choice(len(source), 32, replace=False):
         element = source[int(index)]
         for transform in inputs.augmentations(config):
             element = transform.random_map(element, rng)
-        crops.append(element["image"])
-    grids.image_grid(path, crops, columns=8)
+        drawn.append(element["image"])
+    grids.image_grid(path, drawn, columns=8)
 
 
 def main(argv: list[str]) -> None:

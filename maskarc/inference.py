@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import os
-import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
@@ -12,12 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from maskarc import images as image_files
-from maskarc import landmarks as landmark_lib
 from maskarc import models
 from maskarc.data import crops as crop_lib
 from maskarc.data import pairs as pair_lists
 from maskarc.evaluation import benchmark, protocol
-from maskarc.masks import database
 from maskarc.train import checkpoint
 
 
@@ -107,15 +104,11 @@ class Embedder:
 
 def evaluate_pairs(
     checkpoint_folder: str | os.PathLike[str],
+    photos: crop_lib.Photos,
     *,
-    images: str | os.PathLike[str],
     pairs: str | os.PathLike[str],
     output: str | os.PathLike[str],
     masked: str = "none",
-    masks: str = "builtin",
-    seed: int = 0,
-    landmarks: str = "",
-    detector: str = "",
     flip: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -123,14 +116,10 @@ def evaluate_pairs(
 
     Args:
       checkpoint_folder: run folder of a training.
-      images: folder of the photos.
+      photos: the folder, and what is put on its faces.
       pairs: list of pairs (`data.pairs.read_pairs`).
       output: folder for results and pictures (`evaluation.benchmark.verify_pairs`).
       masked: "none", "second" (the photo at index 1 of each pair) or "both".
-      masks: "builtin" or a masks.json.
-      seed: which mask goes on which photo.
-      landmarks: landmark table; found and kept in output if empty.
-      detector: landmark back end, where there is no table; empty picks one.
       flip: sum the embeddings of crop and mirror image.
       progress: show bars.
 
@@ -142,80 +131,42 @@ def evaluate_pairs(
       FileNotFoundError, ValueError, ImportError: as the parts raise them.
     """
     embedder = Embedder.from_checkpoint(checkpoint_folder, flip=flip)
-    listed = pair_lists.read_pairs(pairs, images)
+    listed = pair_lists.read_pairs(pairs, photos.root)
     needed = protocol.unique_images(listed, masked)
-    crops = _face_crops(
-        needed.images,
-        images,
-        output,
-        masks=masks,
-        seed=seed,
-        landmarks=landmarks,
-        detector=detector,
-        size=embedder.image_size,
-        progress=progress,
+    crops = photos.crops(
+        needed.images, size=embedder.image_size, keep_in=output, progress=progress
     )
     result = benchmark.verify_pairs(
         embedder.embed, listed, needed, crops, output, progress=progress
     )
-    return {"masked": masked, "masks": masks, "seed": seed, "flip": flip} | result
+    return {"masked": masked, **_settings(photos, flip), **result}
 
 
 def identify_folder(
     checkpoint_folder: str | os.PathLike[str],
+    photos: crop_lib.Photos,
     *,
-    images: str | os.PathLike[str],
     output: str | os.PathLike[str],
     masked: bool = False,
-    masks: str = "builtin",
-    seed: int = 0,
-    landmarks: str = "",
-    detector: str = "",
     flip: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Leave-one-out 1-nearest-neighbour identification of an identity/photo folder.
 
     Arguments as in `evaluate_pairs`; masked puts a mask on every photo, as the
-    original system's test did. Returns what `benchmark.identify_folder` does.
+    original system's test did. Returns what `benchmark.identify_folder` does, and the
+    settings.
     """
     embedder = Embedder.from_checkpoint(checkpoint_folder, flip=flip)
-    crops = _face_crops(
-        tuple((name, masked) for name in image_files.list_images(images)),
-        images,
-        output,
-        masks=masks,
-        seed=seed,
-        landmarks=landmarks,
-        detector=detector,
+    crops = photos.crops(
+        [(name, masked) for name in image_files.list_images(photos.root)],
         size=embedder.image_size,
+        keep_in=output,
         progress=progress,
     )
     result = benchmark.identify_folder(embedder.embed, crops, progress=progress)
-    return {"masked": masked, "masks": masks, "seed": seed, "flip": flip} | result
+    return {"masked": masked, **_settings(photos, flip), **result}
 
 
-def _face_crops(
-    needed, root, output, *, masks, seed, landmarks, detector, size, progress
-) -> crop_lib.FaceCrops:
-    names = list(dict.fromkeys(name for name, _ in needed))
-    if landmarks:
-        table = landmark_lib.LandmarkTable.load(landmarks)
-    else:
-        path = pathlib.Path(output) / "landmarks.npz"
-        table = landmark_lib.detect_folder(
-            landmark_lib.create_detector(detector or None),
-            root,
-            names,
-            known=landmark_lib.LandmarkTable.load(path) if path.exists() else None,
-            save_to=path,
-            progress=progress,
-        )
-    return crop_lib.FaceCrops(
-        root=pathlib.Path(root),
-        images=needed,
-        table=table,
-        size=size,
-        masks=database.load(masks),
-        seed=seed,
-    )
+def _settings(photos: crop_lib.Photos, flip: bool) -> dict[str, Any]:
+    return {"masks": photos.masks, "seed": photos.seed, "flip": flip}

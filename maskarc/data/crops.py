@@ -6,15 +6,17 @@ Everything that training does to a photo but the jitter, by the same functions.
 import collections
 import concurrent.futures
 import dataclasses
+import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 
-from maskarc import alignment, images, landmarks
+from maskarc import alignment, landmarks
+from maskarc import images as image_files
+from maskarc.masks import database, wearing
 from maskarc.masks import types as mask_types
-from maskarc.masks import wearing
 
 T = TypeVar("T")
 
@@ -49,13 +51,71 @@ class FaceCrops:
         if points is None:
             return None
         try:
-            image = images.read_image(self.root / name)
-        except images.ImageError:
+            image = image_files.read_image(self.root / name)
+        except image_files.ImageError:
             return None
         if masked:
             rng = wearing.photo_rng(self.seed, name)
             image, _ = wearing.put_on(image, points, self.masks, rng)
         return alignment.align(image, landmarks.to_five(points, "68"), size=self.size)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Photos:
+    """A folder of photos to evaluate on, as a command names it.
+
+    Attributes:
+      root: the folder.
+      masks: "builtin", a masks.json, or several separated by commas.
+      seed: which mask goes on which photo, ≥ 0.
+      landmarks: landmark table; empty to find them.
+      detector: landmark back end, where there is no table; empty picks one.
+    """
+
+    root: str
+    masks: str = database.BUILTIN
+    seed: int = 0
+    landmarks: str = ""
+    detector: str = ""
+
+    def crops(
+        self,
+        images: Sequence[tuple[str, bool]],
+        *,
+        size: int,
+        keep_in: str | os.PathLike[str],
+        progress: bool = True,
+    ) -> FaceCrops:
+        """Opens the crops of the named photos.
+
+        Args:
+          images: (name, masked) of each crop.
+          size: side of the crops in pixels.
+          keep_in: folder where landmarks that had to be found are kept for next time.
+          progress: show a bar while they are found.
+
+        Raises:
+          FileNotFoundError, ValueError, ImportError: as detector, table and database
+            raise them.
+        """
+        if self.landmarks:
+            table = landmarks.LandmarkTable.load(self.landmarks)
+        else:
+            table = landmarks.detect_folder(
+                landmarks.create_detector(self.detector or None),
+                self.root,
+                list(dict.fromkeys(name for name, _ in images)),
+                save_to=pathlib.Path(keep_in) / "landmarks.npz",
+                progress=progress,
+            )
+        return FaceCrops(
+            root=pathlib.Path(self.root),
+            images=tuple(images),
+            table=table,
+            size=size,
+            masks=database.load_all(self.masks),
+            seed=self.seed,
+        )
 
 
 def read_ahead(

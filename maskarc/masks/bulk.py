@@ -41,7 +41,7 @@ def mask_folder(
       source: folder of the photos; all below it are used.
       output: folder for the results; new, empty, or of an earlier run with the same
         settings. Neither folder may lie in the other.
-      masks: "builtin" or a masks.json.
+      masks: "builtin", a masks.json, or several separated by commas.
       seed: which mask goes on which photo, ≥ 0.
       detector: landmark back end; empty takes the first that is installed.
       landmark_file: landmark table to use instead of a detector.
@@ -64,7 +64,7 @@ def mask_folder(
     names = images.list_images(source)
     if not names:
         raise ValueError(f"there are no photos in {source}")
-    known_masks = database.load(masks)
+    known_masks = database.load_all(masks)
     settings = {
         "seed": seed,
         "masks": masks,
@@ -141,14 +141,12 @@ def _landmarks(
 ) -> landmarks.LandmarkTable:
     if landmark_file:
         return landmarks.LandmarkTable.load(landmark_file)
-    kept = output / LANDMARKS
     return landmarks.detect_folder(
         landmarks.create_detector(detector or None),
         source,
         names,
-        known=landmarks.LandmarkTable.load(kept) if kept.is_file() else None,
         progress=progress,
-        save_to=kept,
+        save_to=output / LANDMARKS,
     )
 
 

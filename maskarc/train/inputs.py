@@ -41,9 +41,8 @@ def augmentations(
       ValueError: the mask database is not one.
       FileNotFoundError: there is none at config.masks.
     """
-    masks = tuple(m for part in config.masks.split(",") for m in database.load(part))
     return [
-        transforms.RandomMask(masks, config.mask_probability),
+        transforms.RandomMask(database.load_all(config.masks), config.mask_probability),
         transforms.AlignedCrop(
             config.image_size,
             config.shift_jitter,
@@ -59,13 +58,10 @@ def _folder(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.So
     if config.landmarks:
         table = landmarks.LandmarkTable.load(config.landmarks)
     else:
-        path = workdir / "landmarks.npz"
-        known = landmarks.LandmarkTable.load(path) if path.exists() else None
         table = landmarks.detect_folder(
             landmarks.create_detector(config.detector or None),
             config.data_dir,
-            known=known,
-            save_to=path,
+            save_to=workdir / "landmarks.npz",
         )
     return sources.ImageFolder.from_folder(
         config.data_dir, table, min_photos=config.min_photos
