@@ -12,6 +12,7 @@ from experiments import launch, photo_flags
 from maskarc import inference
 from maskarc.evaluation import protocol
 
+flags.adopt_module_key_flags(photo_flags)
 _PAIRS = flags.DEFINE_string(
     "pairs", None, "List of pairs: LFW, MFR2 or CSV format.", required=True
 )

@@ -11,6 +11,7 @@ from absl import flags
 from experiments import launch, photo_flags
 from maskarc import inference
 
+flags.adopt_module_key_flags(photo_flags)
 _MASKED = flags.DEFINE_bool("masked", False, "Put a mask on every photo.")
 
 
