@@ -17,7 +17,7 @@ EXTRAS = {
     # Data.
     "tfds": ["tensorflow-datasets>=4.9.10", "importlib_resources"],
     # Development.
-    "dev": ["pytest", "ruff", "mypy", "types-tqdm"],
+    "dev": ["pytest", "ruff", "mypy", "scikit-learn", "types-tqdm"],
 }
 
 setuptools.setup(
