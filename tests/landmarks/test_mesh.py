@@ -184,6 +184,22 @@ def test_mirroring_shows_no_bias(detector, photos):
     assert abs(np.mean(biases)) < 0.4  # pixels
 
 
+def test_the_mouth_goes_down_to_where_retinaface_has_it():
+    front = layouts.MEAN_FACE[:, :2] * 60 + [100, 80]
+    points = np.random.default_rng(0).uniform(60, 140, [468, 2])
+    points[layouts.MESH_TO_68] = front
+    five = layouts.five_of(front)
+    np.testing.assert_array_equal(mesh.lower_mouth(points, five), points)
+    higher = five - np.array([0, 6])
+    np.testing.assert_array_equal(mesh.lower_mouth(points, higher), points)
+    lower = five + np.array([0, 6])
+    found = layouts.to_landmarks(mesh.lower_mouth(points, lower), "468")
+    np.testing.assert_allclose(layouts.five_of(found)[3:], lower[3:], atol=0.1)
+    np.testing.assert_allclose(found[8] - front[8], [0, 9], atol=0.1)  # the chin
+    np.testing.assert_allclose(found[17:31], front[17:31], atol=1e-3)  # brows, nose
+    np.testing.assert_allclose(found[36:48], front[36:48], atol=1e-3)  # eyes
+
+
 def test_unknown_layout():
     with pytest.raises(ValueError, match="'68' or '468'"):
         mesh.MeshDetector(layout="5")
