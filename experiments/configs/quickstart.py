@@ -20,10 +20,10 @@ def get_config() -> config.TrainConfig:
         margin=0.3,
         scale=24.0,
         batch_size=64,
-        steps=800,
+        steps=500,
         learning_rate=0.1,
         warmup_steps=50,
         schedule="cosine",
         log_every=20,
-        checkpoint_every=400,
+        checkpoint_every=250,
     )

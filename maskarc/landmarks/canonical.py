@@ -7,6 +7,9 @@ import numpy as np
 from maskarc import alignment, geometry
 from maskarc.landmarks import layouts, types
 
+# How photos taken from the front show the mean face: the median pitch of 288 of them.
+_FRONTAL = geometry.Pose(yaw=0.0, pitch=-0.24, roll=0.0).rotation()
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CanonicalLandmarks:
@@ -27,7 +30,7 @@ class CanonicalLandmarks:
         del name
         height, width = image.shape[:2]
         size = max(height, width)
-        mean_face = layouts.MEAN_FACE[:, :2]
+        mean_face = (layouts.MEAN_FACE @ _FRONTAL.T)[:, :2]
         matrix = alignment.crop_matrix(
             layouts.to_five(mean_face, "68"), size=size, margin=self.margin
         )

@@ -14,6 +14,9 @@ def head_pose(
 ) -> geometry.Pose:
     """Yaw, pitch and roll of a face, by fitting the mean face to its landmarks.
 
+    Pitch counts from where bridge and chin are at one depth: photos taken from the
+    front have about -0.25.
+
     Args:
       landmarks: float[K, 2], in pixels.
       indices: int[K], which of the 68 landmarks these are; all 68 by default, of
