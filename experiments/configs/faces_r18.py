@@ -4,6 +4,8 @@ Command:  python -m experiments.train --config=experiments/configs/faces_r18.py 
               --workdir=runs/faces_r18 --config.data_dir=../shared/faces/train \\
               --config.masks=builtin,masks.json
 Hardware: two x86 cores, no GPU
+Time:     75 minutes, beside other work
+Score:    LFW View 2 83.2 %, with the second photo masked 81.9 %
 """
 
 from maskarc.train import config
