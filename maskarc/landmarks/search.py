@@ -101,10 +101,11 @@ def _turned_upright(
         matrix = _close_up_matrix(face.box, 2 * math.pi * turn / _TURNS)
         view = alignment.warp(image, matrix, _CLOSE_UP)
         found = _middle_face(finder(view))
+        odds = _log_odds(found.score) if found else 0.0
         if turn == 0:
-            best_odds = _log_odds(found or face) + _TURN_MARGIN
-        elif found and _log_odds(found) > best_odds:
-            best, best_odds = _moved(found, geometry.invert(matrix)), _log_odds(found)
+            best_odds = odds + _TURN_MARGIN
+        elif found and odds > best_odds:
+            best, best_odds = _moved(found, geometry.invert(matrix)), odds
     return best
 
 
@@ -128,9 +129,9 @@ def _close_up_matrix(box: np.ndarray, angle: float) -> np.ndarray:
     )
 
 
-def _log_odds(face: types.Face) -> float:
-    """Log odds of the face's score; finite."""
-    score = min(max(face.score, 1e-4), 1 - 1e-6)
+def _log_odds(score: float) -> float:
+    """Finite for any score in [0, 1]."""
+    score = min(max(score, 1e-4), 1 - 1e-6)
     return math.log(score / (1 - score))
 
 
