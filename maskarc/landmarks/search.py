@@ -1,4 +1,4 @@
-"""A patient search for faces: scales, padding and quarter turns around one finder."""
+"""A patient search for faces: scales, padding and turns around one finder."""
 
 import dataclasses
 import math
@@ -10,14 +10,13 @@ import numpy as np
 from maskarc import alignment, geometry
 from maskarc.landmarks import types
 
-# A face with at least this score is upright: of 2,000 photos turned by a quarter or a
-# half, one in a hundred reached it.
+# A face with at least this score is taken for upright; turned ones seldom reach it.
 _SURE = 0.999
 # Side of the picture in which a face is compared with its turns, in pixels, and the
 # share of it that the face takes.
 _CLOSE_UP, _CLOSE_UP_SHARE = 128, 0.5
-# How much better, in log odds, a turned face must score than the upright one: none of
-# 433 upright faces is turned then, and 96 % of 1,104 turned ones are.
+# How much better, in log odds, a turned face must score than the upright one. None of
+# 458 upright bare faces is turned then, and 230 of 237 turned frontal ones come right.
 _TURN_MARGIN = 2.0
 _TURNS = 6
 
@@ -33,8 +32,8 @@ def find_faces(
 
     In turn: the photo scaled down to `max_side`; with a wide border, for a crop that
     the face fills; two and four times as large, for small faces; and turned by
-    quarters. Faces that score less than upright ones do are then compared with their
-    quarter turns: the finder takes many upside-down faces for upright.
+    quarters. A face found with less than full certainty is then compared with six turns
+    of itself: the finder takes many upside-down faces for upright.
 
     Args:
       image: uint8[H, W, 3], RGB.
