@@ -4,7 +4,6 @@ import math
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
 
 import jax
 import tqdm
@@ -64,72 +63,60 @@ def train(
         batch_size=config.batch_size,
         seed=config.seed,
     )
+    train_step = jax.jit(trainer.step, donate_argnums=0)
+    schedule = optim.learning_rate(config)
     with checkpoint.Checkpoints(workdir / "checkpoints", keep=config.keep) as saved:
         if saved.latest is None:
             state = trainer.init(config.seed)
         else:
             state = saved.restore(jax.eval_shape(trainer.init, config.seed))
+        start = int(state.step)
         batches = pipeline.iterate(
             dataset,
-            start=int(state.step),
+            start=start,
             read_threads=config.read_threads,
             worker_count=config.worker_count,
         )
-        train_step = jax.jit(trainer.step, donate_argnums=0)
-        state = _run(train_step, state, batches, config, saved, workdir, progress)
+        with (
+            metrics.MetricsWriter(workdir, resume_step=start) as writer,
+            tqdm.tqdm(
+                total=config.steps,
+                initial=start,
+                unit="step",
+                disable=not progress,
+                dynamic_ncols=True,
+            ) as bar,
+        ):
+            last_log, last_time = start, time.monotonic()
+            for step in range(start + 1, config.steps + 1):
+                state, values = train_step(state, next(batches))
+                bar.update()
+                due = step % config.checkpoint_every == 0 or step == config.steps
+                if step % config.log_every != 0 and not due:
+                    continue
+                # Reading the values waits for the device, so it is done only here.
+                row = {name: float(value) for name, value in values.items()}
+                if not all(math.isfinite(value) for value in row.values()):
+                    raise DivergedError(
+                        f"the loss is {row['loss']} and the gradient's norm "
+                        f"{row['gradient_norm']} at step {step}. The last checkpoint "
+                        f"is of step {saved.latest or 0}; lower learning_rate or "
+                        "raise warmup_steps, in another workdir."
+                    )
+                now = time.monotonic()
+                rate = (step - last_log) * config.batch_size / (now - last_time)
+                last_log, last_time = step, now
+                row["learning_rate"] = float(schedule(step - 1))
+                row["images_per_second"] = rate
+                writer.write(step, row)
+                bar.set_postfix_str(
+                    f"loss {row['loss']:.3f}, accuracy {row['accuracy']:.1%}, "
+                    f"{rate:.0f} images/s"
+                )
+                if due:
+                    saved.save(state, config)
         if config.steps == 0:
             saved.save(state, config)
         else:
             plots.training_curves(workdir / "curves.png", workdir / "metrics.csv")
-    return state
-
-
-def _run(
-    train_step: Callable,
-    state: step_lib.TrainState,
-    batches: Iterator[pipeline.Batch],
-    config: config_lib.TrainConfig,
-    saved: checkpoint.Checkpoints,
-    workdir: pathlib.Path,
-    progress: bool,
-) -> step_lib.TrainState:
-    """Steps from the state's to config.steps, logging and saving on the way."""
-    start = int(state.step)
-    schedule = optim.learning_rate(config)
-    bar = tqdm.tqdm(
-        total=config.steps,
-        initial=start,
-        unit="step",
-        disable=not progress,
-        dynamic_ncols=True,
-    )
-    with metrics.MetricsWriter(workdir, resume_step=start) as writer, bar:
-        last_log, last_time = start, time.monotonic()
-        for step in range(start + 1, config.steps + 1):
-            state, values = train_step(state, next(batches))
-            bar.update()
-            due = step % config.checkpoint_every == 0 or step == config.steps
-            if step % config.log_every != 0 and not due:
-                continue
-            # Reading the values waits for the device, so it is done only here.
-            row = {name: float(value) for name, value in values.items()}
-            if not all(math.isfinite(value) for value in row.values()):
-                raise DivergedError(
-                    f"the loss is {row['loss']} and the gradient's norm "
-                    f"{row['gradient_norm']} at step {step}. The last checkpoint is of "
-                    f"step {saved.latest or 0}; lower learning_rate or raise "
-                    "warmup_steps, in another workdir."
-                )
-            now = time.monotonic()
-            rate = (step - last_log) * config.batch_size / (now - last_time)
-            last_log, last_time = step, now
-            row["learning_rate"] = float(schedule(step - 1))
-            row["images_per_second"] = rate
-            writer.write(step, row)
-            bar.set_postfix_str(
-                f"loss {row['loss']:.3f}, accuracy {row['accuracy']:.1%}, "
-                f"{rate:.0f} images/s"
-            )
-            if due:
-                saved.save(state, config)
     return state
