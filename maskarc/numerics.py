@@ -5,12 +5,16 @@ first, since their spacing near 1 (2⁻¹⁰, 2⁻⁷) is coarser than the margi
 losses apply there.
 """
 
+import functools
+import math
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-# sin²θ below this is treated as this: it bounds d sin θ / d cos θ = −cot θ by 1000.
-SIN_SQUARED_FLOOR = 1e-6
+# θ and sin θ are infinitely steep in cos θ at ±1. Their values are exact everywhere;
+# their slopes are taken as if sin θ were never below this, which bounds them by 1000.
+SINE_FLOOR = 1e-3
 
 
 def widen(x: ArrayLike) -> jax.Array:
@@ -19,14 +23,27 @@ def widen(x: ArrayLike) -> jax.Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-def normalize(x: ArrayLike, *, epsilon: float = 1e-12) -> jax.Array:
-    """Scales the vectors on the last axis to unit length.
+def inverse_norm(x: ArrayLike, *, epsilon: float = 1e-12) -> jax.Array:
+    """1 / √(‖x‖² + ε) of the vectors on the last axis.
 
-    The gradient of the norm is NaN at 0 (an all-black crop, a padded row); rsqrt of
-    the guarded square sum gives 0 and a finite gradient there.
+    The gradient of the plain norm is NaN at 0 (an all-black crop, a padded row).
 
     Args:
       x: float[..., D].
+      epsilon: added to the squared length.
+
+    Returns:
+      float32[...], or wider.
+    """
+    x = widen(x)
+    return jax.lax.rsqrt(jnp.sum(x * x, axis=-1) + epsilon)
+
+
+def normalize(x: ArrayLike, *, epsilon: float = 1e-12) -> jax.Array:
+    """Scales the vectors on the last axis to unit length.
+
+    Args:
+      x: float[..., D]; a zero vector stays zero, with a finite gradient.
       epsilon: added to the squared length.
 
     Returns:
@@ -36,20 +53,97 @@ def normalize(x: ArrayLike, *, epsilon: float = 1e-12) -> jax.Array:
     [0.6000000238418579, 0.800000011920929]
     """
     x = widen(x)
-    return x * jax.lax.rsqrt(jnp.sum(x * x, axis=-1, keepdims=True) + epsilon)
+    return x * inverse_norm(x, epsilon=epsilon)[..., None]
+
+
+@jax.custom_jvp
+def _sine(t: jax.Array) -> jax.Array:
+    # (1 − t)(1 + t) keeps the digits that 1 − t² loses near ±1.
+    return jnp.sqrt(jnp.maximum((1 - t) * (1 + t), 0))
+
+
+@_sine.defjvp
+def _sine_jvp(primals, tangents):
+    (t,), (dt,) = primals, tangents
+    sine = _sine(t)
+    return sine, -t / jnp.maximum(sine, SINE_FLOOR) * dt
+
+
+@jax.custom_jvp
+def _angle(t: jax.Array) -> jax.Array:
+    return jnp.arctan2(_sine(t), t)
+
+
+@_angle.defjvp
+def _angle_jvp(primals, tangents):
+    (t,), (dt,) = primals, tangents
+    return _angle(t), -dt / jnp.maximum(_sine(t), SINE_FLOOR)
 
 
 def sine_of_arccos(cosines: ArrayLike) -> jax.Array:
-    """sin(arccos(t)) = √(1 − t²), ≥ 0, with a gradient bounded by 1000.
-
-    √ has an infinite slope at 0, so 1 − t² is held at or above 1e-6; rounding may
-    also have pushed |t| slightly above 1.
+    """sin(arccos(t)) = √(1 − t²).
 
     Args:
-      cosines: float[...], nominally in [−1, 1].
+      cosines: float[...], nominally in [−1, 1]; rounding may have pushed it beyond.
 
     Returns:
-      float32[...] in [1e-3, 1].
+      float32[...] in [0, 1]; its slope is bounded by 1 / `SINE_FLOOR`.
+    """
+    return _sine(widen(cosines))
+
+
+def arccos(cosines: ArrayLike) -> jax.Array:
+    """The angle of a cosine.
+
+    Args:
+      cosines: float[...], nominally in [−1, 1]; beyond counts as ±1.
+
+    Returns:
+      float32[...] in [0, π]; its slope is bounded by 1 / `SINE_FLOOR`.
+
+    >>> arccos(jnp.array([1.0, 0.0, -1.0])).tolist()
+    [0.0, 1.5707963705062866, 3.1415927410125732]
+    """
+    return _angle(widen(cosines))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _falling_cosine(t: jax.Array, factor: float, offset: jax.Array) -> jax.Array:
+    phi = factor * _angle(t) + offset
+    k = jnp.floor(phi / math.pi)
+    return (1 - 2 * (k % 2)) * jnp.cos(phi) - 2 * k
+
+
+@_falling_cosine.defjvp
+def _falling_cosine_jvp(factor, primals, tangents):
+    (t, offset), (dt, d_offset) = primals, tangents
+    # sin φ / sin θ has a limit at θ = 0 where φ is a multiple of θ: take it near by.
+    theta = jnp.clip(_angle(t), SINE_FLOOR, math.pi - SINE_FLOOR)
+    by_cosine = factor * jnp.abs(jnp.sin(factor * theta + offset)) / jnp.sin(theta)
+    by_offset = -jnp.abs(jnp.sin(factor * _angle(t) + offset))
+    tangent = by_cosine * dt + by_offset * d_offset
+    return _falling_cosine(t, factor, offset), tangent
+
+
+def falling_cosine(
+    cosines: ArrayLike, *, factor: float = 1.0, offset: ArrayLike = 0.0
+) -> jax.Array:
+    """ψ(φ) at φ = factor · θ + offset: a cosine that goes on falling beyond π.
+
+        ψ(φ) = (−1)^k cos φ − 2k,   k = ⌊φ / π⌋
+
+    Args:
+      cosines: float[...], cos θ, nominally in [−1, 1].
+      factor: > 0.
+      offset: radians, ≥ 0, broadcast against the cosines.
+
+    Returns:
+      float32[...], falling and smooth in θ, with a finite slope in cos θ everywhere.
+
+    References:
+      Liu et al., "SphereFace: Deep Hypersphere Embedding for Face Recognition",
+      CVPR 2017, equation 7 (with offset 0).
     """
     cosines = widen(cosines)
-    return jnp.sqrt(jnp.maximum(1.0 - cosines * cosines, SIN_SQUARED_FLOOR))
+    offset = jnp.broadcast_to(jnp.asarray(offset, cosines.dtype), cosines.shape)
+    return _falling_cosine(cosines, factor, offset)

@@ -5,7 +5,61 @@ logits = losses.arcface_logits(cosines, labels)
 loss = losses.softmax_cross_entropy(logits, labels).mean()
 """
 
+from maskarc.losses.adaptive import (
+    NormStatistics,
+    adaface_init,
+    adaface_logits,
+    adaface_update,
+    curricularface_logits,
+    curricularface_update,
+    elastic_margins,
+    magface_logits,
+    magface_margins,
+    magface_regularizer,
+)
+from maskarc.losses.blockwise import blockwise_cross_entropy, label_cosines
 from maskarc.losses.cross_entropy import softmax_cross_entropy
-from maskarc.losses.margins import arcface_logits, cosine_logits, is_target
+from maskarc.losses.fused_sgd import HeadUpdate, blockwise_sgd
+from maskarc.losses.labels import is_target
+from maskarc.losses.margins import (
+    arcface_logits,
+    combined_logits,
+    cosface_logits,
+    cosine_logits,
+    li_arcface_logits,
+    norm_softmax_logits,
+    softmax_logits,
+    sphereface_logits,
+    target_cosines,
+)
+from maskarc.losses.sampling import sample_classes, sampled_cross_entropy
 
-__all__ = ["arcface_logits", "cosine_logits", "is_target", "softmax_cross_entropy"]
+__all__ = [
+    "HeadUpdate",
+    "NormStatistics",
+    "adaface_init",
+    "adaface_logits",
+    "adaface_update",
+    "arcface_logits",
+    "blockwise_cross_entropy",
+    "blockwise_sgd",
+    "combined_logits",
+    "cosface_logits",
+    "cosine_logits",
+    "curricularface_logits",
+    "curricularface_update",
+    "elastic_margins",
+    "is_target",
+    "label_cosines",
+    "li_arcface_logits",
+    "magface_logits",
+    "magface_margins",
+    "magface_regularizer",
+    "norm_softmax_logits",
+    "sample_classes",
+    "sampled_cross_entropy",
+    "softmax_cross_entropy",
+    "softmax_logits",
+    "sphereface_logits",
+    "target_cosines",
+]

@@ -1,0 +1,199 @@
+"""The engine of the blockwise losses: sweeps over the classes, block by block.
+
+The forward sweep keeps a running maximum and sum, the backward sweep computes each
+block's cosines again; no array has both a batch and a class axis, but for one block.
+Where the classes are split over a mesh axis, each device sweeps over its part.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.typing import ArrayLike
+
+from maskarc import numerics
+from maskarc.losses import labels as labels_lib
+from maskarc.losses import margins
+
+# (cosines float32[..., K], labels int[...], *margin_args) → logits float32[..., K].
+LogitsFn = Callable[..., jax.Array]
+
+# 2048 prototypes of 512 float32 (4 MB) stay in a processor's cache.
+BLOCK_SIZE = 2048
+
+T = TypeVar("T")
+
+
+class Settings(NamedTuple):
+    """What of a loss is static; see `blockwise.blockwise_cross_entropy`."""
+
+    logits_fn: LogitsFn
+    block_size: int
+    axis_name: str | None
+
+
+class Head(NamedTuple):
+    """The arrays of a loss.
+
+    Attributes:
+      directions: float32[..., D], embeddings of unit length.
+      prototypes: float[C, D] or float[C, K, D], this device's part.
+      labels: int[...], which count from the start of this device's part.
+      exists: bool[C] or None.
+      margin_args: further arguments of the margin, float32.
+    """
+
+    directions: jax.Array
+    prototypes: jax.Array
+    labels: jax.Array
+    exists: jax.Array | None
+    margin_args: tuple[Any, ...]
+
+
+def head(
+    embeddings: ArrayLike,
+    prototypes: ArrayLike,
+    labels: ArrayLike,
+    where: ArrayLike | None,
+    margin_args: tuple[Any, ...],
+    settings: Settings,
+) -> Head:
+    """Checks and normalises the arguments of a blockwise loss."""
+    margins.check_prototypes(embeddings, prototypes)
+    if settings.block_size < 1:
+        raise ValueError(f"expected a block size ≥ 1, got {settings.block_size}")
+    prototypes, axis_name = jnp.asarray(prototypes), settings.axis_name
+    num_local = prototypes.shape[0]
+    if where is not None and jnp.shape(where) != (num_local,):
+        raise ValueError(f"expected where [{num_local}], got {jnp.shape(where)}")
+    num_parts = 1 if axis_name is None else lax.axis_size(axis_name)
+    labels_lib.check(labels, jnp.shape(embeddings)[:-1])
+    labels_lib.check_range(labels, num_parts * num_local)
+    labels = jnp.asarray(labels)
+    directions = numerics.normalize(embeddings)
+    margin_args = jax.tree.map(numerics.widen, margin_args)
+    if axis_name is not None:
+        part = lax.axis_index(axis_name)
+        labels -= num_local * part
+        # A checked shard_map sums the gradient of what is the same on all devices.
+        # This makes it do so once, and not for each block.
+        zero = 0.0 * part.astype(directions.dtype)
+        directions = directions + zero
+        margin_args = jax.tree.map(lambda x: x + zero, margin_args)
+    return Head(
+        directions=directions,
+        prototypes=prototypes,
+        labels=labels,
+        exists=None if where is None else jnp.asarray(where),
+        margin_args=margin_args,
+    )
+
+
+def forward(settings: Settings, head: Head) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The loss, log Σ exp z, and which labels are in range; all of the labels' shape."""
+    def step(carry, start, size):
+        peak, total, target, known = carry
+        z = _logits(settings, head, start, block(head.prototypes, start, size))
+        is_target = _is_target(head, start, size)
+        new_peak = jnp.maximum(peak, z.max(axis=-1))
+        total *= jnp.exp(peak - new_peak)
+        total += jnp.exp(z - new_peak[..., None]).sum(axis=-1)
+        target += jnp.where(is_target, z, 0).sum(axis=-1)
+        return new_peak, total, target, known | is_target.any(axis=-1)
+
+    zeros = jnp.zeros_like(head.directions[..., 0])
+    # Finite: a block of which no class exists has the maximum −∞.
+    lowest = zeros + jnp.finfo(zeros.dtype).min
+    carry = (lowest, zeros, zeros, zeros.astype(bool))
+    peak, total, target, known = _fold(settings, head, step, carry)
+    if settings.axis_name is not None:
+        local, peak = peak, lax.pmax(peak, settings.axis_name)
+        total = lax.psum(total * jnp.exp(local - peak), settings.axis_name)
+        target = lax.psum(target, settings.axis_name)
+        known = lax.psum(known.astype(jnp.int32), settings.axis_name) > 0
+    normalizer = peak + jnp.log(total)
+    return jnp.where(known, normalizer - target, 0), normalizer, known
+
+
+def backward(
+    settings: Settings,
+    head: Head,
+    normalizer: jax.Array,
+    weights: jax.Array,
+    out: T,
+    read: Callable[[T, jax.Array, int], tuple[jax.Array, ...]],
+    write: Callable[..., T],
+) -> tuple[jax.Array, tuple[Any, ...], T]:
+    """Gradients of Σ weight · loss.
+
+    Args:
+      settings: static.
+      head: as in `forward`.
+      normalizer: float32[...], log Σ exp z from `forward`.
+      weights: float32[...], 0 for an example whose label is unknown.
+      out: what the gradients of the prototypes are written to.
+      read: (out, start, size) → a block of prototypes, and what else `write` needs.
+      write: (out, start, gradient of that block, *what was read) → new out.
+
+    Returns:
+      Gradients of directions and margin arguments, and the last `out`.
+    """
+    def step(carry, start, size):
+        (to_directions, to_margin_args), out = carry
+
+        def logits(directions, margin_args, rows):
+            changed = head._replace(directions=directions, margin_args=margin_args)
+            return _logits(settings, changed, start, rows)
+
+        rows, *others = read(out, start, size)
+        z, pull = jax.vjp(
+            logits, head.directions, head.margin_args, numerics.widen(rows)
+        )
+        probabilities = jnp.exp(z - normalizer[..., None])
+        residual = probabilities - _is_target(head, start, size)
+        *added, gradient = pull(weights[..., None] * residual)
+        carry = jax.tree.map(jnp.add, (to_directions, to_margin_args), tuple(added))
+        return carry, write(out, start, gradient, rows, *others)
+
+    zeros = jax.tree.map(jnp.zeros_like, (head.directions, head.margin_args))
+    gradients, out = _fold(settings, head, step, (zeros, out))
+    return *gradients, out
+
+
+def _fold(settings: Settings, head: Head, step: Callable[..., T], carry: T) -> T:
+    """Folds step(carry, start, size) over the blocks; the last may be smaller."""
+    num_classes = head.prototypes.shape[0]
+    size = min(settings.block_size, num_classes)
+    count, rest = divmod(num_classes, size)
+    carry = lax.fori_loop(0, count, lambda i, c: step(c, i * size, size), carry)
+    return step(carry, count * size, rest) if rest else carry
+
+
+def block(array: jax.Array, start: ArrayLike, size: int) -> jax.Array:
+    """Rows start..start+size−1, read once and before anything is done to them.
+
+    Without the barrier XLA widens the whole array ahead of the loop, and copies an
+    array that is updated in place for each block.
+    """
+    return lax.optimization_barrier(lax.dynamic_slice_in_dim(array, start, size))
+
+
+def _logits(
+    settings: Settings, head: Head, start: ArrayLike, rows: jax.Array
+) -> jax.Array:
+    cosines = margins.unit_cosines(head.directions, rows)
+    z = settings.logits_fn(cosines, head.labels - start, *head.margin_args)
+    if head.exists is None:
+        return z
+    exists = block(head.exists, start, rows.shape[0])
+    return jnp.where(jax.lax.broadcast_to_rank(exists, z.ndim), z, -jnp.inf)
+
+
+def _is_target(head: Head, start: ArrayLike, size: int) -> jax.Array:
+    is_target = labels_lib.is_target(head.labels - start, size)
+    if head.exists is None:
+        return is_target
+    exists = block(head.exists, start, size)
+    return is_target & jax.lax.broadcast_to_rank(exists, is_target.ndim)
