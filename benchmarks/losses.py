@@ -7,8 +7,8 @@ Every measurement runs in a fresh process, and the forms take turns, so that a b
 machine is busy for all of them. Times are medians; what counts is their ratio. `torch`
 needs PyTorch and is left out without it.
 
-Each form takes embeddings [B, 512] and prototypes [C, 512] in float32 and gives the mean
-ArcFace loss and both gradients:
+Each form takes embeddings [B, 512] and prototypes [C, 512] in float32 and gives the
+mean ArcFace loss and both gradients:
 
 - dense       cosines, margin and softmax over [B, C]
 - blockwise   `blockwise_cross_entropy`
@@ -147,9 +147,7 @@ def torch_call(embeddings, prototypes, labels):
         own = cosines[rows, y]
         sine = (1 - own * own).clamp(min=1e-6).sqrt()
         turned = own * math.cos(0.5) - sine * math.sin(0.5)
-        turned = torch.where(
-            own >= -math.cos(0.5), turned, own - 0.5 * math.sin(0.5)
-        )
+        turned = torch.where(own >= -math.cos(0.5), turned, own - 0.5 * math.sin(0.5))
         logits = 64 * cosines.index_put((rows, y), turned)
         functional.cross_entropy(logits, y).backward()
 
@@ -240,7 +238,9 @@ def main(_):
     for size, form in tqdm.tqdm(cases, "measuring", unit="process"):
         probes.setdefault(size, []).append(probe())
         rows.setdefault((size, form), []).append(run_in_new_process(form, size))
-    print("| batch x classes | form | ms | / dense | scratch MB | peak MB above inputs |")
+    print(
+        "| batch x classes | form | ms | / dense | scratch MB | peak MB above inputs |"
+    )
     print("|---|---|---|---|---|---|")
     for (size, form), runs in rows.items():
         ms, scratch, peak, before = (

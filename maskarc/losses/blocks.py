@@ -92,10 +92,11 @@ def head(
 
 
 def forward(settings: Settings, head: Head) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The loss, log Σ exp z, and which labels are in range; all of the labels' shape."""
+    """The loss, log Σ exp z, and which labels are in range, each [...]."""
+
     def step(carry, start, size):
         peak, total, target, known = carry
-        z = _logits(settings, head, start, block(head.prototypes, start, size))
+        z = _logits(settings, head, start, read(head.prototypes, start, size))
         is_target = _is_target(head, start, size)
         new_peak = jnp.maximum(peak, z.max(axis=-1))
         total *= jnp.exp(peak - new_peak)
@@ -123,8 +124,8 @@ def backward(
     normalizer: jax.Array,
     weights: jax.Array,
     out: T,
-    read: Callable[[T, jax.Array, int], tuple[jax.Array, ...]],
-    write: Callable[..., T],
+    read_from: Callable[[T, jax.Array, int], tuple[jax.Array, ...]],
+    write_to: Callable[..., T],
 ) -> tuple[jax.Array, tuple[Any, ...], T]:
     """Gradients of Σ weight · loss.
 
@@ -134,12 +135,13 @@ def backward(
       normalizer: float32[...], log Σ exp z from `forward`.
       weights: float32[...], 0 for an example whose label is unknown.
       out: what the gradients of the prototypes are written to.
-      read: (out, start, size) → a block of prototypes, and what else `write` needs.
-      write: (out, start, gradient of that block, *what was read) → new out.
+      read_from: (out, start, size) → rows of prototypes, and what `write_to` needs.
+      write_to: (out, start, gradient of that block, *what was read) → new out.
 
     Returns:
       Gradients of directions and margin arguments, and the last `out`.
     """
+
     def step(carry, start, size):
         (to_directions, to_margin_args), out = carry
 
@@ -147,7 +149,7 @@ def backward(
             changed = head._replace(directions=directions, margin_args=margin_args)
             return _logits(settings, changed, start, rows)
 
-        rows, *others = read(out, start, size)
+        rows, *others = read_from(out, start, size)
         z, pull = jax.vjp(
             logits, head.directions, head.margin_args, numerics.widen(rows)
         )
@@ -155,7 +157,7 @@ def backward(
         residual = probabilities - _is_target(head, start, size)
         *added, gradient = pull(weights[..., None] * residual)
         carry = jax.tree.map(jnp.add, (to_directions, to_margin_args), tuple(added))
-        return carry, write(out, start, gradient, rows, *others)
+        return carry, write_to(out, start, gradient, rows, *others)
 
     zeros = jax.tree.map(jnp.zeros_like, (head.directions, head.margin_args))
     gradients, out = _fold(settings, head, step, (zeros, out))
@@ -171,13 +173,35 @@ def _fold(settings: Settings, head: Head, step: Callable[..., T], carry: T) -> T
     return step(carry, count * size, rest) if rest else carry
 
 
-def block(array: jax.Array, start: ArrayLike, size: int) -> jax.Array:
-    """Rows start..start+size−1, read once and before anything is done to them.
+def read(array: jax.Array, start: ArrayLike, size: int) -> jax.Array:
+    """Rows start..start+size−1.
 
-    Without the barrier XLA widens the whole array ahead of the loop, and copies an
-    array that is updated in place for each block.
+    The barrier keeps XLA from converting or copying the whole array ahead of the loop.
     """
-    return lax.optimization_barrier(lax.dynamic_slice_in_dim(array, start, size))
+    array, start = lax.optimization_barrier((array, start))
+    rows = lax.dynamic_slice_in_dim(_bits(array), start, size)
+    return _from_bits(rows, array.dtype)
+
+
+def write(array: jax.Array, start: ArrayLike, rows: jax.Array) -> jax.Array:
+    """The array with rows from start on replaced."""
+    rows = _bits(rows.astype(array.dtype))
+    changed = lax.dynamic_update_slice_in_dim(_bits(array), rows, start, axis=0)
+    return _from_bits(changed, array.dtype)
+
+
+def _bits(array: jax.Array) -> jax.Array:
+    """bfloat16 and float16 as uint16, anything else as it is.
+
+    XLA:CPU has no slices of such arrays; it would widen the whole for each block.
+    """
+    if array.dtype.itemsize != 2:
+        return array
+    return lax.bitcast_convert_type(array, jnp.uint16)
+
+
+def _from_bits(array: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    return array if array.dtype == dtype else lax.bitcast_convert_type(array, dtype)
 
 
 def _logits(
@@ -187,7 +211,7 @@ def _logits(
     z = settings.logits_fn(cosines, head.labels - start, *head.margin_args)
     if head.exists is None:
         return z
-    exists = block(head.exists, start, rows.shape[0])
+    exists = read(head.exists, start, rows.shape[0])
     return jnp.where(jax.lax.broadcast_to_rank(exists, z.ndim), z, -jnp.inf)
 
 
@@ -195,5 +219,5 @@ def _is_target(head: Head, start: ArrayLike, size: int) -> jax.Array:
     is_target = labels_lib.is_target(head.labels - start, size)
     if head.exists is None:
         return is_target
-    exists = block(head.exists, start, size)
+    exists = read(head.exists, start, size)
     return is_target & jax.lax.broadcast_to_rank(exists, is_target.ndim)

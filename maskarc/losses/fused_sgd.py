@@ -98,14 +98,22 @@ def blockwise_sgd(
         weights = jnp.full(head.labels.shape, 1 / max(1, head.labels.size))
 
     def read(pair, start, size):
-        return tuple(blocks.block(whole, start, size) for whole in pair)
+        return tuple(blocks.read(whole, start, size) for whole in pair)
+
+    def step(w, v, gradient):
+        new_v = momentum * numerics.widen(v) + gradient
+        new_v += weight_decay * numerics.widen(w)
+        new_w = numerics.widen(w) - learning_rate * new_v
+        return new_w.astype(w.dtype), new_v.astype(v.dtype)
 
     def write(pair, start, gradient, w, v):
-        v = momentum * numerics.widen(v) + gradient + weight_decay * numerics.widen(w)
-        w = numerics.widen(w) - learning_rate * v
+        # Always true, but XLA cannot know: it would merge the step into the writing,
+        # read both arrays while it writes both, and copy them for that, block by block.
+        always = is_known.sum() >= 0
+        rows = lax.cond(always, step, lambda w, v, _: (w, v), w, v, gradient)
         return tuple(
-            lax.dynamic_update_slice_in_dim(whole, rows.astype(whole.dtype), start, 0)
-            for whole, rows in zip(pair, (w, v), strict=True)
+            blocks.write(whole, start, new)
+            for whole, new in zip(pair, rows, strict=True)
         )
 
     *gradients, (prototypes, velocity) = blocks.backward(
@@ -117,4 +125,5 @@ def blockwise_sgd(
         read,
         write,
     )
-    return HeadUpdate(loss, *pull(tuple(gradients)), prototypes, velocity)
+    to_embeddings, to_margin_args = pull(tuple(gradients))
+    return HeadUpdate(loss, to_embeddings, to_margin_args, prototypes, velocity)

@@ -388,8 +388,7 @@ def li_arcface_logits(
         logit[b, c] = s · (π − 2(θ + m)) / π   where c is the label
                       s · (π − 2θ) / π         elsewhere
 
-    Linear, so it falls over the whole range without a special form. Distilling and
-    small networks converge better with it, its authors report.
+    Linear, so it falls over the whole range without a special form.
 
     Args:
       cosines: float[..., C] in [−1, 1], from `cosine_logits`.
@@ -400,7 +399,8 @@ def li_arcface_logits(
     Returns:
       float32[..., C].
 
-    >>> li_arcface_logits(jnp.array([[0.0, 1.0]]), jnp.array([1]), margin=0.0, scale=2.0)
+    >>> cosines, labels = jnp.array([[0.0, 1.0]]), jnp.array([1])
+    >>> li_arcface_logits(cosines, labels, margin=0.0, scale=2.0)
     Array([[0., 2.]], dtype=float32)
 
     References:
