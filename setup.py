@@ -16,8 +16,10 @@ EXTRAS = {
     "dlib": ["dlib-bin>=19.24", "face-recognition-models"],
     # Data.
     "tfds": ["tensorflow-datasets>=4.9.10", "importlib_resources"],
+    # What the losses are checked against, beside NumPy.
+    "torch": ["torch", "pytorch-metric-learning>=2.9"],
     # Development.
-    "dev": ["pytest", "ruff", "mypy", "scikit-learn", "types-tqdm"],
+    "dev": ["pytest", "hypothesis", "ruff", "mypy", "scikit-learn", "types-tqdm"],
 }
 
 setuptools.setup(

@@ -9,6 +9,8 @@ from absl import flags
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_threefry_partitionable", True)
+# For what is split over devices.
+jax.config.update("jax_num_cpu_devices", 8)
 
 _ROOT = pathlib.Path(__file__).parents[1]
 

@@ -116,7 +116,7 @@ def blockwise_sgd(
             for whole, new in zip(pair, rows, strict=True)
         )
 
-    *gradients, (prototypes, velocity) = blocks.backward(
+    *gradients, (new_prototypes, new_velocity) = blocks.backward(
         settings,
         head,
         normalizer,
@@ -126,4 +126,4 @@ def blockwise_sgd(
         write,
     )
     to_embeddings, to_margin_args = pull(tuple(gradients))
-    return HeadUpdate(loss, to_embeddings, to_margin_args, prototypes, velocity)
+    return HeadUpdate(loss, to_embeddings, to_margin_args, new_prototypes, new_velocity)

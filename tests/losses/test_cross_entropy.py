@@ -36,6 +36,53 @@ def test_one_value_an_example_over_leading_axes():
     np.testing.assert_allclose(loss, np.full((2, 3), np.log(4)), rtol=1e-6)
 
 
-def test_shapes_that_do_not_match():
+def test_classes_that_do_not_exist_do_not_count():
+    rng = np.random.default_rng(1)
+    logits = jnp.array(rng.normal(size=(5, 6)), jnp.float32)
+    labels, exists = jnp.array([0, 1, 2, 3, 1]), jnp.arange(6) < 4
+
+    def padded(z):
+        return losses.softmax_cross_entropy(z, labels, where=exists)
+
+    def plain(z):
+        return losses.softmax_cross_entropy(z[:, :4], labels)
+
+    np.testing.assert_allclose(padded(logits), plain(logits), rtol=1e-6)
+    gradient = jax.grad(lambda z: padded(z).sum())(logits)
+    np.testing.assert_allclose(
+        gradient, jax.grad(lambda z: plain(z).sum())(logits), atol=1e-6
+    )
+    # The same for each example.
+    for_each = losses.softmax_cross_entropy(
+        logits, labels, where=jnp.broadcast_to(exists, (5, 6))
+    )
+    np.testing.assert_allclose(for_each, padded(logits))
+
+
+@pytest.mark.parametrize("label", [-1, 3, 2**31 - 1, -(2**31)])
+def test_a_label_out_of_range(label):
+    logits, labels = jnp.array([[1.0, 2.0, 3.0]] * 2), jnp.array([0, label])
+    with pytest.raises(ValueError, match=rf"0..2, got {label} at index \(1,\)"):
+        losses.softmax_cross_entropy(logits, labels)
+
+    def loss(z, y):
+        return losses.softmax_cross_entropy(z, y)
+
+    inside = jax.jit(loss)(logits, labels)
+    assert inside[0] > 0 and inside[1] == 0
+    gradient = jax.jit(jax.grad(lambda z, y: loss(z, y).sum()))(logits, labels)
+    assert (gradient[0] != 0).all() and (gradient[1] == 0).all()
+
+
+def test_the_label_of_a_class_that_does_not_exist_counts_as_out_of_range():
+    loss = jax.jit(losses.softmax_cross_entropy)(
+        jnp.zeros((1, 3)), jnp.array([2]), where=jnp.array([True, True, False])
+    )
+    np.testing.assert_array_equal(loss, [0.0])
+
+
+def test_shapes_and_dtypes_that_do_not_match():
     with pytest.raises(ValueError, match="labels"):
         losses.softmax_cross_entropy(jnp.zeros((2, 3)), jnp.zeros((3,), int))
+    with pytest.raises(TypeError, match="integer"):
+        losses.softmax_cross_entropy(jnp.zeros((2, 3)), jnp.zeros((2,)))
