@@ -71,7 +71,7 @@ def head(
     num_parts = 1 if axis_name is None else lax.axis_size(axis_name)
     labels_lib.check(labels, jnp.shape(embeddings)[:-1])
     labels_lib.check_range(labels, num_parts * num_local)
-    labels = jnp.asarray(labels)
+    labels = labels_lib.as_signed(labels)
     directions = numerics.normalize(embeddings)
     margin_args = jax.tree.map(numerics.widen, margin_args)
     if axis_name is not None:

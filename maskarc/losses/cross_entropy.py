@@ -28,7 +28,7 @@ def softmax_cross_entropy(
         out of range.
 
     Returns:
-      float32[..., ], ≥ 0. The caller takes the mean.
+      float32[...], ≥ 0. The caller takes the mean.
 
     Raises:
       TypeError: labels that are not integers.

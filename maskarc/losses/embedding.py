@@ -224,7 +224,7 @@ def update_centers(
     centers = jnp.asarray(centers)
     num_classes, size = centers.shape
     # The first index beyond the end is dropped; −1 would count from the end.
-    rows = jnp.where(is_known, jnp.asarray(labels), num_classes).reshape(-1)
+    rows = jnp.where(is_known, labels_lib.as_signed(labels), num_classes).reshape(-1)
     offset = jax.lax.stop_gradient(offset).reshape(-1, size)
     total = jnp.zeros((num_classes, size)).at[rows].add(offset, mode="drop")
     count = jnp.zeros(num_classes).at[rows].add(1, mode="drop")

@@ -6,6 +6,12 @@ import numpy as np
 from jax.typing import ArrayLike
 
 
+def as_signed(labels: ArrayLike) -> jax.Array:
+    """Labels as int32 or wider: an unsigned or short type cannot count all classes."""
+    labels = jnp.asarray(labels)
+    return labels.astype(jnp.promote_types(labels.dtype, jnp.int32))
+
+
 def is_target(labels: ArrayLike, num_classes: int) -> jax.Array:
     """bool[..., C], true at each label; all false for a label outside 0..C−1.
 
@@ -14,7 +20,7 @@ def is_target(labels: ArrayLike, num_classes: int) -> jax.Array:
     >>> is_target(jnp.array([1, -1]), 2).tolist()
     [[False, True], [False, False]]
     """
-    labels = jnp.asarray(labels)[..., None]
+    labels = as_signed(labels)[..., None]
     classes = jax.lax.broadcasted_iota(
         labels.dtype, (*labels.shape[:-1], num_classes), labels.ndim - 1
     )
@@ -23,7 +29,7 @@ def is_target(labels: ArrayLike, num_classes: int) -> jax.Array:
 
 def is_valid(labels: ArrayLike, num_classes: int) -> jax.Array:
     """bool[...], whether a label lies in 0..C−1."""
-    labels = jnp.asarray(labels)
+    labels = as_signed(labels)
     return (labels >= 0) & (labels < num_classes)
 
 

@@ -53,7 +53,7 @@ def sample_classes(
       Face Recognition CNNs by Partial FC", CVPR 2022.
     """
     labels_lib.check(labels, jnp.shape(labels))
-    labels = jnp.asarray(labels)
+    labels = labels_lib.as_signed(labels)
     least = min(labels.size, num_classes)
     if not least <= num_samples <= num_classes or num_samples < 1:
         raise ValueError(

@@ -86,3 +86,24 @@ def test_shapes_and_dtypes_that_do_not_match():
         losses.softmax_cross_entropy(jnp.zeros((2, 3)), jnp.zeros((3,), int))
     with pytest.raises(TypeError, match="integer"):
         losses.softmax_cross_entropy(jnp.zeros((2, 3)), jnp.zeros((2,)))
+
+
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int8, jnp.int16, jnp.uint32])
+def test_labels_of_any_integer_type(dtype):
+    """A short type cannot count 300 classes, nor an unsigned one to before a block."""
+    rng = np.random.default_rng(2)
+    x, w = (jnp.array(rng.normal(size=(n, 4)), jnp.float32) for n in (3, 300))
+    labels = jnp.array([3, 44, 100])
+    cosines = losses.cosine_logits(x, w)
+    expected = losses.softmax_cross_entropy(
+        losses.arcface_logits(cosines, labels), labels
+    )
+    short = labels.astype(dtype)
+    dense = losses.softmax_cross_entropy(losses.arcface_logits(cosines, short), short)
+    np.testing.assert_allclose(dense, expected, rtol=1e-6)
+    for by in (losses.blockwise_cross_entropy, losses.sampled_cross_entropy):
+        sampled = by is losses.sampled_cross_entropy
+        more = {"num_samples": 300} if sampled else {}
+        first = (jax.random.key(0),) if sampled else ()
+        got = by(*first, x, w, short, block_size=70, **more)
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
