@@ -30,6 +30,7 @@ setuptools.setup(
     python_requires=">=3.11",
     packages=setuptools.find_packages(include=["maskarc", "maskarc.*"]),
     package_data={"maskarc": ["py.typed"]},
+    entry_points={"console_scripts": ["maskarc=maskarc.cli:main"]},
     install_requires=[
         "absl-py",
         "flax>=0.12",

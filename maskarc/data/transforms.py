@@ -35,10 +35,8 @@ class RandomMask(grain.transforms.RandomMap):
         """Masks element["image"] by element["landmarks"]."""
         if rng.random() >= self.probability:
             return element
-        image, _ = wearing.put_on(
-            element["image"], element["landmarks"], self.masks, rng
-        )
-        return {**element, "image": image}
+        worn = wearing.put_on(element["image"], element["landmarks"], self.masks, rng)
+        return {**element, "image": worn.image}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -68,11 +68,14 @@ def test_every_photo_is_accounted_for(run, source, tmp_path):
     found = rows(tmp_path / "out")
     assert list(found) == images.list_images(source)
     for row in found.values():
-        assert set(row) >= {"path", "outcome", "reason", "pose", "mask", "seed"}
+        assert set(row) >= {"path", "outcome", "reason", "faces", "sha256", "seed"}
         assert (row["outcome"] == "masked") == (not row["reason"])
         assert row["seed"] == 5
-    assert found["e.bmp"]["pose"]["yaw"] == pytest.approx(0.3, abs=0.01)
-    assert found["a.jpg"]["mask"] in {m.name for m in database.load("builtin")}
+    [face] = found["e.bmp"]["faces"]
+    assert face["pose"]["yaw"] == pytest.approx(0.3, abs=0.01)
+    assert found["a.jpg"]["faces"][0]["mask"] in {
+        m.name for m in database.load("builtin")
+    }
     masked = images.list_images(tmp_path / "out")
     assert masked == sorted(SUFFIXES)
     photo = images.read_image(source / "sub/b.png").astype(int)
@@ -115,7 +118,7 @@ def test_a_killed_run_goes_on(run, tmp_path, kept_bytes):
 def test_finished_photos_are_not_done_again(run, tmp_path, monkeypatch):
     run()
     complete = contents(tmp_path / "out")
-    monkeypatch.setattr(bulk.wearing, "put_on", lambda *_: 1 / 0)
+    monkeypatch.setattr(bulk.masking.wearing, "put_on", lambda *_: 1 / 0)
     (tmp_path / "in" / "flat.png").unlink()  # the one that is tried again
     run()
     changed = contents(tmp_path / "out")

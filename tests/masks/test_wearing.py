@@ -16,8 +16,9 @@ def test_the_chosen_mask_is_the_one_put_on(noise, project, make_mask):
     seen = set()
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        result, mask = wearing.put_on(noise, project(), masks, rng)
-        red, _, blue = result[120, 100].astype(int)
-        assert ("red" if red > blue else "blue") == mask.name
-        seen.add(mask.name)
+        worn = wearing.put_on(noise, project(), masks, rng)
+        red, _, blue = worn.image[120, 100].astype(int)
+        assert ("red" if red > blue else "blue") == worn.mask.name
+        assert worn.alpha[120, 100] == 255 and worn.alpha[0, 0] == 0
+        seen.add(worn.mask.name)
     assert seen == {"red", "blue"}
