@@ -176,9 +176,11 @@ def _mask_faces(
     masks: tuple[types.Mask, ...],
     faces: list[landmarks.Face],
 ) -> MaskedPhoto:
-    faces = wearing.order_faces(faces, photo.shape)
-    if not faces:
-        return left_out(name, settings, manifest.NO_FACE, "no face was found")
+    finite = [face for face in faces if np.isfinite(face.points).all()]
+    if not finite:
+        reason = "the landmarks are not finite" if faces else "no face was found"
+        return left_out(name, settings, manifest.NO_FACE, reason)
+    faces = wearing.order_faces(finite, photo.shape)
     points = [landmarks.to_landmarks(face.points, face.layout) for face in faces]
     chosen = points if settings.faces == "all" else points[:1]
     result, worn = wearing.put_on_all(
