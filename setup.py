@@ -16,6 +16,9 @@ EXTRAS = {
     "dlib": ["dlib-bin>=19.24", "face-recognition-models"],
     # Data.
     "tfds": ["tensorflow-datasets>=4.9.10", "importlib_resources"],
+    # Masking on Dataflow, Flink or Spark. Beam 2.77 wants protobuf < 7 and pyarrow < 26;
+    # pip finds such versions for it that suit all other packages too.
+    "beam": ["apache-beam>=2.77"],
     # Development.
     "dev": ["pytest", "ruff", "mypy", "scikit-learn", "types-tqdm"],
 }

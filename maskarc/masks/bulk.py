@@ -7,6 +7,7 @@ were found here, and what else was asked for (`masking.Settings`).
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -77,11 +78,8 @@ def mask_folder(
     if worker_count < 1:
         raise ValueError(f"expected 1 worker or more, got {worker_count}")
     settings = masking.with_detector(masking.Settings(**options))
-    root, names, output = _places(pathlib.Path(source), pathlib.Path(output), settings)
-    masks = masking.load_masks(settings.masks)
-    masking.load_detector(settings)  # what is missing shows before anything is written
-    table = _load_table(settings)
-    _check_settings(output, _summary(settings, masks))
+    root, names, output = prepare(source, output, settings)
+    table = load_table(settings)
     rows = manifest.Manifest(output, names)
     try:
         tasks = (
@@ -90,7 +88,7 @@ def mask_folder(
                 output=output,
                 name=name,
                 settings=settings,
-                known=_known(table, name),
+                known=known_row(table, name),
             )
             for name in names
             if name not in rows
@@ -106,12 +104,36 @@ def mask_folder(
         )
         for row in bar:
             rows.add(row)
-        _write_summaries(output, rows, names, settings, masks)
+        _write_summaries(output, rows, names, settings)
         counts = collections.Counter(row["outcome"] for row in rows.rows(names))
         rows.finish(names)
     finally:
         rows.close()
     return dict(counts)
+
+
+def prepare(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    settings: masking.Settings,
+) -> tuple[pathlib.Path, list[str], pathlib.Path]:
+    """Checks all that a run needs, and makes its output folder with settings.json.
+
+    Returns:
+      The folder to read from, the names of the files in it, and the folder to write to.
+
+    Raises:
+      As `mask_folder`; nothing is written then.
+    """
+    masking.forget()  # files may have changed since this process read them
+    load_table.cache_clear()
+    root, names, output = _places(pathlib.Path(source), pathlib.Path(output), settings)
+    masks = masking.load_masks(settings.masks)
+    masking.load_detector(settings)
+    load_table(settings)
+    summary = dataclasses.asdict(settings) | {"labels": list(settings.labels)}
+    _check_settings(output, summary | {"masks_digest": _digest(masks)})
+    return root, names, output
 
 
 def _mask_file(task: _Task) -> dict[str, Any]:
@@ -172,15 +194,18 @@ def _places(
     return root, names, output
 
 
-def _load_table(settings: masking.Settings) -> landmarks.LandmarkTable | None:
+@functools.lru_cache(maxsize=1)
+def load_table(settings: masking.Settings) -> landmarks.LandmarkTable | None:
+    """The landmark table that the settings name, read once; None if they name none."""
     if settings.landmark_file and masking.load_detector(settings) is None:
         return landmarks.LandmarkTable.load(settings.landmark_file)
     return None
 
 
-def _known(
+def known_row(
     table: landmarks.LandmarkTable | None, name: str
 ) -> landmark_files.Row | None:
+    """A photo's row of the table; None without a table, or where it is not listed."""
     if table is None or (outcome := table.outcome(name)) is None:
         return None
     points = table.get(name)
@@ -194,10 +219,9 @@ def _write_summaries(
     rows: manifest.Manifest,
     names: list[str],
     settings: masking.Settings,
-    masks: tuple[types.Mask, ...],
 ) -> None:
     """Writes the files that are about the whole set."""
-    kinds = masking.kinds(masks)
+    kinds = masking.kinds(masking.load_masks(settings.masks))
     if "yolo" in settings.labels:
         images.write_bytes(output / labels.YOLO_NAMES, labels.yolo_yaml(kinds).encode())
     if "coco" in settings.labels:
@@ -220,14 +244,6 @@ def _table_row(row: dict[str, Any]) -> landmark_files.Row:
     if outcome != landmark_files.NO_FACE:
         outcome = f"{landmark_table.UNREADABLE}{row['reason']}"
     return landmark_files.Row(name=row["path"], outcome=outcome, points=None)
-
-
-def _summary(
-    settings: masking.Settings, masks: tuple[types.Mask, ...]
-) -> dict[str, Any]:
-    """What must not change between the runs into one output."""
-    summary = dataclasses.asdict(settings) | {"labels": list(settings.labels)}
-    return summary | {"masks_digest": _digest(masks)}
 
 
 def _check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:

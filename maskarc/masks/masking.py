@@ -158,6 +158,12 @@ def _create_detector(name: str, landmark_file: str) -> landmarks.Detector | None
     return None if landmark_file else landmarks.create_detector(name or None)
 
 
+def forget() -> None:
+    """Makes the next calls read masks and detectors anew."""
+    load_masks.cache_clear()
+    _create_detector.cache_clear()
+
+
 def kinds(masks: tuple[types.Mask, ...]) -> list[str]:
     """The types of mask in a set, sorted: the classes of its labels."""
     return sorted({mask.kind for mask in masks})
