@@ -16,7 +16,7 @@ EXTRAS = {
     "dlib": ["dlib-bin>=19.24", "face-recognition-models"],
     # Data.
     "tfds": ["tensorflow-datasets>=4.9.10", "importlib_resources"],
-    # Masking on Dataflow, Flink or Spark. Beam 2.77 wants protobuf < 7 and pyarrow < 26;
+    # Masking on Dataflow, Flink or Spark. Beam 2.77 needs protobuf < 7, pyarrow < 26;
     # pip finds such versions for it that suit all other packages too.
     "beam": ["apache-beam>=2.77"],
     # Development.

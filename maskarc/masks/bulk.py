@@ -138,12 +138,11 @@ def prepare(
 
 def _mask_file(task: _Task) -> dict[str, Any]:
     """Masks one file, in any process, and returns its row."""
-    path = task.root / task.name
-    try:
-        data = _read(path) if images.is_image(task.name) else b""
-    except OSError as error:
-        reason = f"{path.name}: {error.strerror or error}"
-        result = masking.left_out(task.name, task.settings, manifest.UNREADABLE, reason)
+    data, problem = read_photo(task.root, task.name)
+    if problem:
+        result = masking.left_out(
+            task.name, task.settings, manifest.UNREADABLE, problem
+        )
     else:
         result = masking.mask_photo(data, task.name, task.settings, task.known)
     for name, content in result.files.items():
@@ -151,12 +150,22 @@ def _mask_file(task: _Task) -> dict[str, Any]:
     return result.row
 
 
-def _read(path: pathlib.Path) -> bytes:
-    if not path.is_file():
-        raise OSError("not a file that can be read")  # a broken link, or a pipe
-    if path.stat().st_size > MAX_BYTES:
-        raise OSError(f"the file is larger than {MAX_BYTES} bytes")
-    return path.read_bytes()
+def read_photo(root: pathlib.Path, name: str) -> tuple[bytes, str]:
+    """The content of a photo's file and "", or b"" and what is wrong with the file.
+
+    Files that are not photos by their names are not read.
+    """
+    path = root / name
+    try:
+        if not images.is_image(name):
+            return b"", ""
+        if not path.is_file():  # a broken link, or a pipe
+            return b"", f"{path.name}: not a file that can be read"
+        if path.stat().st_size > MAX_BYTES:
+            return b"", f"{path.name}: larger than {MAX_BYTES} bytes"
+        return path.read_bytes(), ""
+    except OSError as error:
+        return b"", f"{path.name}: {error.strerror or error}"
 
 
 def _lost(task: _Task) -> dict[str, Any]:

@@ -129,6 +129,11 @@ def left_out(name: str, settings: Settings, outcome: str, reason: str) -> Masked
     return MaskedPhoto(row=manifest.row(name, settings.seed, outcome, reason))
 
 
+def extra_name(kind: str, name: str) -> str:
+    """Where a photo's "mask", "overlay" or "side_by_side" goes, below the output."""
+    return f"{EXTRAS}/{kind}/{name}.png"
+
+
 def with_detector(settings: Settings) -> Settings:
     """The settings with the name of the detector that is used where they have none.
 
@@ -235,7 +240,7 @@ def _extras(
     if settings.side_by_side:
         pictures["side_by_side"] = np.concatenate([photo, result], axis=1)
     return {
-        f"{EXTRAS}/{kind}/{name}.png": images.encode_image(picture, "x.png")
+        extra_name(kind, name): images.encode_image(picture, "x.png")
         for kind, picture in pictures.items()
     }
 
