@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from maskarc import __version__
-from maskarc.cli import mask
+from maskarc.cli import add_mask, mask
 
 # Name → module with HELP, add_arguments(parser) and run(arguments).
-COMMANDS = {"mask": mask}
+COMMANDS = {"mask": mask, "add-mask": add_mask}
 
 # What the library raises for a user's mistake: wrong values, missing files and extras;
 # and where its processes die.
