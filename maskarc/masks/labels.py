@@ -21,7 +21,7 @@ _HALF = 128
 
 def binary(alpha: np.ndarray) -> np.ndarray:
     """The mask's pixels uint8[H, W], 0 or 255, of its alpha uint8[H, W]."""
-    return np.where(alpha >= _HALF, 255, 0).astype(np.uint8)
+    return np.where(alpha >= _HALF, np.uint8(255), np.uint8(0))
 
 
 def region(alpha: np.ndarray) -> dict[str, Any]:
@@ -34,8 +34,9 @@ def region(alpha: np.ndarray) -> dict[str, Any]:
       "mask_box": [x, y, width, height] in pixels, or None if no pixel is covered;
       "mask_area": covered pixels.
     """
-    left, top, width, height = cv2.boundingRect(binary(alpha))
-    area = cv2.countNonZero(binary(alpha))
+    covered = binary(alpha)
+    left, top, width, height = cv2.boundingRect(covered)
+    area = cv2.countNonZero(covered)
     return {
         "mask_box": [left, top, width, height] if area else None,
         "mask_area": area,

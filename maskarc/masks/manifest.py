@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import images, landmarks
+from maskarc import geometry, images, landmarks
 from maskarc.masks import labels, wearing
 
 NAME = "manifest.jsonl"
@@ -78,32 +78,35 @@ def face_record(
         "mask_box": None,
         "mask_area": 0,
     }
-    try:
-        pose = dataclasses.asdict(landmarks.head_pose(points))
-        record["pose"] = {angle: round(value, 4) for angle, value in pose.items()}
-    except ValueError as error:
-        record["reason"] = str(error)
     if isinstance(worn, ValueError):
-        record |= {"outcome": UNFIT, "reason": str(worn)}
-    elif worn is not None:
-        record |= {
-            "outcome": MASKED,
-            "mask": worn.mask.name,
-            "kind": worn.mask.kind,
-            "mirrored": worn.mask.is_mirrored,
-            "wear": "correct",
-            **labels.region(worn.alpha),
-        }
-        if with_polygons:
-            record["polygons"] = labels.polygons(worn.alpha)
-    return record
+        return record | {"outcome": UNFIT, "reason": str(worn)}
+    if worn is None:
+        try:
+            return record | {"pose": _angles(landmarks.head_pose(points))}
+        except ValueError as error:
+            return record | {"reason": str(error)}
+    if with_polygons:
+        record["polygons"] = labels.polygons(worn.alpha)
+    return record | {
+        "outcome": MASKED,
+        "pose": _angles(worn.pose),
+        "mask": worn.mask.name,
+        "kind": worn.mask.kind,
+        "mirrored": worn.mask.is_mirrored,
+        "wear": "correct",
+        **labels.region(worn.alpha),
+    }
 
 
-def _numbers(values: np.ndarray) -> Any:
-    """Nested lists of the shortest decimals that are exactly these float32 values."""
-    if values.ndim:
-        return [_numbers(value) for value in values]
-    return float(str(np.float32(values)))
+def _angles(pose: geometry.Pose) -> dict[str, float]:
+    return {name: round(v, 4) for name, v in dataclasses.asdict(pose).items()}
+
+
+def _numbers(values: np.ndarray) -> list:
+    """Nested lists of short decimals that are exactly these float32 values."""
+    # Nine digits tell any two float32 apart.
+    short = [float(f"{value:.9g}") for value in np.float32(values).ravel().tolist()]
+    return np.reshape(short, np.shape(values)).tolist()
 
 
 class Manifest:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from maskarc import geometry
 from maskarc import landmarks as landmark_lib
 from maskarc.masks import rendering, sampling, types
+
+_NO_IMAGE = np.empty([0, 0, 3], np.uint8)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,11 +21,13 @@ class Worn:
       image: uint8[H, W, 3], the photo with the mask.
       alpha: uint8[H, W], where this mask lies.
       mask: which one, mirrored if it was put on so.
+      pose: of the face.
     """
 
     image: np.ndarray
     alpha: np.ndarray
     mask: types.Mask
+    pose: geometry.Pose
 
 
 def photo_rng(seed: int, name: str, face: int = 0) -> np.random.Generator:
@@ -71,9 +76,10 @@ def put_on(
       TypeError: the image is not uint8.
       ValueError: no masks, or landmarks that do not span a face.
     """
-    mask = sampling.choose(masks, landmark_lib.head_pose(landmarks), rng)
+    pose = landmark_lib.head_pose(landmarks)
+    mask = sampling.choose(masks, pose, rng)
     result, alpha = rendering.render_with_alpha(image, landmarks, mask)
-    return Worn(image=result, alpha=alpha, mask=mask)
+    return Worn(image=result, alpha=alpha, mask=mask, pose=pose)
 
 
 def put_on_all(
@@ -104,19 +110,19 @@ def put_on_all(
     Raises:
       TypeError: the image is not uint8.
     """
-    found: dict[int, ValueError | tuple[np.ndarray, types.Mask]] = {}
+    results: dict[int, Worn | ValueError] = {}
     spans = [np.nan_to_num(np.ptp(points, axis=0).prod()) for points in faces]
     for number in sorted(range(len(faces)), key=lambda i: -spans[i]):
         try:
             worn = put_on(image, faces[number], masks, photo_rng(seed, name, number))
         except ValueError as error:
-            found[number] = error
+            results[number] = error
         else:
+            image = worn.image
             # Not the picture of each step, which is much for large photos.
-            image, found[number] = worn.image, (worn.alpha, worn.mask)
+            results[number] = dataclasses.replace(worn, image=_NO_IMAGE)
+    ordered = (results[number] for number in range(len(faces)))
     return image, [
-        result
-        if isinstance(result, ValueError)
-        else Worn(image=image, alpha=result[0], mask=result[1])
-        for _, result in sorted(found.items(), key=lambda item: item[0])
+        dataclasses.replace(result, image=image) if isinstance(result, Worn) else result
+        for result in ordered
     ]
