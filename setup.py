@@ -16,6 +16,9 @@ EXTRAS = {
     "dlib": ["dlib-bin>=19.24", "face-recognition-models"],
     # Data.
     "tfds": ["tensorflow-datasets>=4.9.10", "importlib_resources"],
+    # Masking on Dataflow, Flink or Spark. Beam 2.77 needs protobuf < 7, pyarrow < 26;
+    # pip finds such versions for it that suit all other packages too.
+    "beam": ["apache-beam>=2.77"],
     # What the losses are checked against, beside NumPy.
     "torch": ["torch", "pytorch-metric-learning>=2.9"],
     # Development.
@@ -32,6 +35,7 @@ setuptools.setup(
     python_requires=">=3.11",
     packages=setuptools.find_packages(include=["maskarc", "maskarc.*"]),
     package_data={"maskarc": ["py.typed"]},
+    entry_points={"console_scripts": ["maskarc=maskarc.cli:main"]},
     install_requires=[
         "absl-py",
         "flax>=0.12",

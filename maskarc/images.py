@@ -5,9 +5,11 @@ ever read; writing goes to a temporary name first, so that no half-written file 
 left behind.
 """
 
+import io
 import os
 import pathlib
 import warnings
+from typing import BinaryIO
 
 import numpy as np
 import PIL.ExifTags
@@ -58,25 +60,48 @@ def read_image(
         raise FileNotFoundError(f"no photo at {path}")
     if path.stat().st_size == 0:
         raise ImageError(f"{path.name}: the file is empty")
+    return _decode(path, path.name, max_pixels)
+
+
+def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decodes the content of a photo's file, exactly as `read_image` does.
+
+    Args:
+      data: the file's bytes.
+      name: what to call the photo in an error's message.
+      max_pixels: larger images are refused from their header, before decoding.
+
+    Returns:
+      uint8[H, W, 3], RGB, contiguous.
+
+    Raises:
+      ImageError: empty, truncated, not an image, or too large.
+    """
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    return _decode(io.BytesIO(data), name, max_pixels)
+
+
+def _decode(file: pathlib.Path | BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks
-            with PIL.Image.open(path) as image:
+            with PIL.Image.open(file) as image:
                 width, height = image.size
                 if width * height > max_pixels:
                     raise ImageError(
-                        f"{path.name}: {width}×{height} pixels exceed the limit of "
+                        f"{name}: {width}×{height} pixels exceed the limit of "
                         f"{max_pixels}; scale the photo down first"
                     )
                 return _to_rgb(_upright(image))
     except PIL.UnidentifiedImageError as error:
-        raise ImageError(f"{path.name}: not an image that can be decoded") from error
+        raise ImageError(f"{name}: not an image that can be decoded") from error
     except PIL.Image.DecompressionBombError as error:
-        raise ImageError(f"{path.name}: {error}; scale the photo down first") from error
+        raise ImageError(f"{name}: {error}; scale the photo down first") from error
     except ImageError:
         raise
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise ImageError(f"{path.name}: damaged image ({error})") from error
+        raise ImageError(f"{name}: damaged image ({error})") from error
 
 
 def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
@@ -109,16 +134,43 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
       ValueError: an unknown suffix or an array that is not uint8.
     """
     path = pathlib.Path(path)
-    if path.suffix.lower() not in SUFFIXES:
+    write_bytes(path, encode_image(image, path.name))
+
+
+def encode_image(image: np.ndarray, name: str) -> bytes:
+    """The bytes that `write_image` writes to a file of this name.
+
+    Raises:
+      ValueError: an unknown suffix or an array that is not uint8.
+    """
+    suffix = pathlib.PurePath(name).suffix.lower()
+    if suffix not in SUFFIXES:
         raise ValueError(
-            f"cannot write {path.name}: expected one of {', '.join(sorted(SUFFIXES))}"
+            f"cannot write {name}: expected one of {', '.join(sorted(SUFFIXES))}"
         )
     if image.dtype != np.uint8:
         raise ValueError(f"expected a uint8 image, got {image.dtype}")
+    buffer = io.BytesIO()
+    image_format = PIL.Image.registered_extensions()[suffix]
+    PIL.Image.fromarray(image).save(buffer, image_format, quality=95)
+    return buffer.getvalue()
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Writes a file whole or not at all; missing folders are made.
+
+    Raises:
+      OSError: it cannot be written, such as for lack of space; nothing is left behind.
+    """
+    path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    PIL.Image.fromarray(image).save(partial, quality=95)
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def list_images(root: str | os.PathLike[str]) -> list[str]:
@@ -129,13 +181,24 @@ def list_images(root: str | os.PathLike[str]) -> list[str]:
     Raises:
       FileNotFoundError: the folder does not exist.
     """
+    return [name for name in list_files(root) if is_image(name)]
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as an image's does."""
+    return pathlib.PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def list_files(root: str | os.PathLike[str]) -> list[str]:
+    """As `list_images`, but files of every kind.
+
+    Raises:
+      FileNotFoundError: the folder does not exist.
+    """
     root = pathlib.Path(root)
     if not root.is_dir():
         raise FileNotFoundError(f"no folder at {root}")
-    found = (p.relative_to(root) for p in root.rglob("*"))
+    found = (p.relative_to(root) for p in root.rglob("*") if not p.is_dir())
     return sorted(
-        p.as_posix()
-        for p in found
-        if p.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in p.parts)
+        p.as_posix() for p in found if not any(q.startswith(".") for q in p.parts)
     )

@@ -56,7 +56,7 @@ class FaceCrops:
             return None
         if masked:
             rng = wearing.photo_rng(self.seed, name)
-            image, _ = wearing.put_on(image, points, self.masks, rng)
+            image = wearing.put_on(image, points, self.masks, rng).image
         return alignment.align(image, landmarks.to_five(points, "68"), size=self.size)
 
 

@@ -5,6 +5,7 @@ element goes in, a new element comes out, all randomness comes from rng.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import cv2
@@ -12,7 +13,7 @@ import grain
 import numpy as np
 
 from maskarc import alignment
-from maskarc.landmarks import layouts
+from maskarc.landmarks import canonical, layouts
 from maskarc.masks import types as mask_types
 from maskarc.masks import wearing
 
@@ -23,22 +24,52 @@ Element = dict[str, Any]
 class RandomMask(grain.transforms.RandomMap):
     """Puts a mask of near pose on a share of the faces.
 
+    For photos with their landmarks, from a table or a file; and for aligned crops
+    (`alignment.align`) of any size without them, where the mean face's serve.
+
     Attributes:
-      masks: to choose from.
-      probability: share of the faces that get one.
+      masks: to choose from; `masks.database.load_all` reads them.
+      probability: share of the faces that get one, in [0, 1].
+
+    Example:
+      >>> from maskarc.masks import database
+      >>> transform = RandomMask(database.load("builtin"), probability=1.0)
+      >>> crop = {"image": np.full([112, 112, 3], 150, np.uint8), "label": 0}
+      >>> masked = transform.random_map(crop, np.random.default_rng(0))
+      >>> bool((masked["image"][80] != 150).any())
+      True
     """
 
     masks: tuple[mask_types.Mask, ...]
     probability: float = 0.5
 
     def random_map(self, element: Element, rng: np.random.Generator) -> Element:
-        """Masks element["image"] by element["landmarks"]."""
+        """Masks element["image"] uint8[H, W, 3].
+
+        Args:
+          element: "image", and "landmarks" float[68, 2] unless it is an aligned crop.
+          rng: decides whether, and which mask.
+
+        Returns:
+          A new element, or the same one where no mask was put on.
+
+        Raises:
+          ValueError: landmarks that do not span a face.
+        """
         if rng.random() >= self.probability:
             return element
-        image, _ = wearing.put_on(
-            element["image"], element["landmarks"], self.masks, rng
-        )
-        return {**element, "image": image}
+        landmarks = element.get("landmarks")
+        if landmarks is None:
+            landmarks = _canonical_landmarks(element["image"].shape[:2])
+        worn = wearing.put_on(element["image"], landmarks, self.masks, rng)
+        return {**element, "image": worn.image}
+
+
+@functools.lru_cache(maxsize=8)
+def _canonical_landmarks(shape: tuple[int, int]) -> np.ndarray:
+    """The mean face's landmarks float32[68, 2] in an aligned crop of this size."""
+    [face] = canonical.CanonicalLandmarks()(np.empty([*shape, 3], np.uint8))
+    return face.points
 
 
 @dataclasses.dataclass(frozen=True)

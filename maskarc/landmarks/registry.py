@@ -43,7 +43,7 @@ def create_detector(name: str | None = None, **options) -> types.Detector:
     (68, 2)
     """
     if name is None:
-        name = _first_installed()
+        name = first_installed()
     if name not in DETECTORS:
         raise ValueError(
             f"unknown detector {name!r}; expected one of {', '.join(DETECTORS)}"
@@ -52,7 +52,12 @@ def create_detector(name: str | None = None, **options) -> types.Detector:
     return getattr(importlib.import_module(module), class_name)(**options)
 
 
-def _first_installed() -> str:
+def first_installed() -> str:
+    """The name of the back end that `create_detector` takes by default.
+
+    Raises:
+      ImportError: none is installed; the message names the pip command.
+    """
     for name, modules in _REQUIRED_MODULES.items():
         if all(importlib.util.find_spec(module) for module in modules):
             return name

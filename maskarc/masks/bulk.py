@@ -1,153 +1,258 @@
-"""Masking a folder of photos into another one: resumable, repeatable, accounted for.
+"""Masking a photo or a folder into another folder: parallel, resumable, accounted for.
 
 The output mirrors the input's tree. Beside the photos lie ``manifest.jsonl``, one row
-an input file, ``settings.json``, and ``landmarks.npz`` where landmarks were found here.
+an input file (`masks.manifest`), ``settings.json``, ``landmarks.npz`` where landmarks
+were found here, and what else was asked for (`masking.Settings`).
 """
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 import pathlib
 from typing import Any
 
+import numpy as np
 import tqdm
 
 from maskarc import images, landmarks
-from maskarc.masks import database, types, wearing
+from maskarc.landmarks import files as landmark_files
+from maskarc.landmarks import table as landmark_table
+from maskarc.masks import labels, manifest, masking, types, workers
 
-MANIFEST, SETTINGS, LANDMARKS = "manifest.jsonl", "settings.json", "landmarks.npz"
-MASKED = "masked"
+SETTINGS, LANDMARKS = "settings.json", "landmarks.npz"
+MANIFEST, MASKED = manifest.NAME, manifest.MASKED
+# Larger files are not read.
+MAX_BYTES = 2**30
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Task:
+    """One file of the input, as it is sent to a worker."""
+
+    root: pathlib.Path
+    output: pathlib.Path
+    name: str
+    settings: masking.Settings
+    known: landmark_files.Row | None
 
 
 def mask_folder(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    masks: str = database.BUILTIN,
-    seed: int = 0,
-    detector: str = "",
-    landmark_file: str = "",
+    worker_count: int = 1,
     progress: bool = True,
+    **options: Any,
 ) -> dict[str, int]:
-    """Puts a mask on the main face of each photo of a folder.
+    """Puts masks on the faces of a photo, or of each photo of a folder.
 
-    The mask on a photo depends on the seed and on the photo's path below the folder
-    alone. A run that was broken off goes on where it stopped: photos whose result is
-    there, unchanged, are not done again. The input is only read.
+    The mask on a face depends on the seed and on the photo's path below the folder
+    alone, so any number of workers gives the same files. A run that was broken off
+    goes on where it stopped: photos whose result is there, unchanged, are not done
+    again; unreadable ones are looked at again. The input is only read.
 
     Args:
-      source: folder of the photos; all below it are used.
+      source: a photo, or a folder of which all files are used, but hidden ones.
       output: folder for the results; new, empty, or of an earlier run with the same
-        settings. Neither folder may lie in the other.
-      masks: "builtin", a masks.json, or several separated by commas.
-      seed: which mask goes on which photo, ≥ 0.
-      detector: landmark back end; empty takes the first that is installed.
-      landmark_file: landmark table to use instead of a detector.
-      progress: whether to show progress bars.
+        settings. Of two folders neither may lie in the other.
+      worker_count: processes to work in; more than one are spawned, so a calling script
+        then needs ``if __name__ == "__main__":``.
+      progress: whether to show a progress bar.
+      **options: the fields of `masking.Settings`: masks, seed, detector and so on.
 
     Returns:
-      How many photos had which outcome: "masked", "no_face", "unreadable", or
-      "unfit" where no mask can be put on the landmarks.
+      How many files had which outcome: "masked", "no_face", "unfit" (no mask can be put
+      on the landmarks), "unreadable", "ignored" (not an image by its name), "failed".
 
     Raises:
-      FileNotFoundError: the folder or a file does not exist.
+      FileNotFoundError: the input or another file does not exist.
       ValueError: the folders overlap, there is no photo, the output holds something
         else, or the mask database or the landmark table cannot be used.
+      ImportError: the detector's packages are missing.
+      OSError: a result cannot be written, such as for lack of space.
+      workers.WorkersDieError: the worker processes die.
     """
-    source, output = pathlib.Path(source).resolve(), pathlib.Path(output).resolve()
-    if source.is_relative_to(output) or output.is_relative_to(source):
+    if worker_count < 1:
+        raise ValueError(f"expected 1 worker or more, got {worker_count}")
+    settings = masking.with_detector(masking.Settings(**options))
+    root, names, output = prepare(source, output, settings)
+    table = load_table(settings)
+    rows = manifest.Manifest(output, names)
+    try:
+        tasks = (
+            _Task(
+                root=root,
+                output=output,
+                name=name,
+                settings=settings,
+                known=known_row(table, name),
+            )
+            for name in names
+            if name not in rows
+        )
+        results = workers.run(_mask_file, tasks, workers=worker_count, lost=_lost)
+        bar = tqdm.tqdm(
+            results,
+            "masking",
+            len(names),
+            initial=len(rows),
+            unit="img",
+            disable=not progress,
+        )
+        for row in bar:
+            rows.add(row)
+        _write_summaries(output, rows, names, settings)
+        counts = collections.Counter(row["outcome"] for row in rows.rows(names))
+        rows.finish(names)
+    finally:
+        rows.close()
+    return dict(counts)
+
+
+def prepare(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    settings: masking.Settings,
+) -> tuple[pathlib.Path, list[str], pathlib.Path]:
+    """Checks all that a run needs, and makes its output folder with settings.json.
+
+    Returns:
+      The folder to read from, the names of the files in it, and the folder to write to.
+
+    Raises:
+      As `mask_folder`; nothing is written then.
+    """
+    masking.forget()  # files may have changed since this process read them
+    load_table.cache_clear()
+    root, names, output = _places(pathlib.Path(source), pathlib.Path(output), settings)
+    masks = masking.load_masks(settings.masks)
+    masking.load_detector(settings)
+    load_table(settings)
+    summary = dataclasses.asdict(settings) | {"labels": list(settings.labels)}
+    _check_settings(output, summary | {"masks_digest": _digest(masks)})
+    return root, names, output
+
+
+def _mask_file(task: _Task) -> dict[str, Any]:
+    """Masks one file, in any process, and returns its row."""
+    data, problem = read_photo(task.root, task.name)
+    if problem:
+        result = masking.left_out(
+            task.name, task.settings, manifest.UNREADABLE, problem
+        )
+    else:
+        result = masking.mask_photo(data, task.name, task.settings, task.known)
+    for name, content in result.files.items():
+        manifest.write_below(task.output, name, content)
+    return result.row
+
+
+def read_photo(root: pathlib.Path, name: str) -> tuple[bytes, str]:
+    """The content of a photo's file and "", or b"" and what is wrong with the file.
+
+    Files that are not photos by their names are not read.
+    """
+    path = root / name
+    try:
+        if not images.is_image(name):
+            return b"", ""
+        if not path.is_file():  # a broken link, or a pipe
+            return b"", f"{path.name}: not a file that can be read"
+        if path.stat().st_size > MAX_BYTES:
+            return b"", f"{path.name}: larger than {MAX_BYTES} bytes"
+        return path.read_bytes(), ""
+    except OSError as error:
+        return b"", f"{path.name}: {error.strerror or error}"
+
+
+def _lost(task: _Task) -> dict[str, Any]:
+    reason = "the worker process died on it; is there enough memory?"
+    return masking.left_out(task.name, task.settings, manifest.FAILED, reason).row
+
+
+def _places(
+    source: pathlib.Path, output: pathlib.Path, settings: masking.Settings
+) -> tuple[pathlib.Path, list[str], pathlib.Path]:
+    """The folder to read from, the files in it, and the folder to write to."""
+    source, output = source.resolve(), output.resolve()
+    if source.is_file():
+        root, names = source.parent, [source.name]
+        overlap = output == root
+    else:
+        root, names = source, images.list_files(source)
+        overlap = source.is_relative_to(output) or output.is_relative_to(source)
+    if overlap:
         raise ValueError(f"input {source} and output {output} must not overlap")
-    if seed < 0:
-        raise ValueError(f"expected a seed of 0 or more, got {seed}")
-    names = images.list_images(source)
-    if not names:
+    photos = [name for name in names if images.is_image(name)]
+    if not photos:
         raise ValueError(f"there are no photos in {source}")
-    known_masks = database.load_all(masks)
-    settings = {
-        "seed": seed,
-        "masks": masks,
-        "masks_digest": _digest(known_masks),
-        "landmarks": landmark_file or detector or "default",
-    }
-    _check_settings(output, settings)
-    rows = _finished_rows(output, set(names))
-    table = _landmarks(source, output, names, detector, landmark_file, progress)
-    with (output / MANIFEST).open("a", encoding="utf-8") as manifest:
-        for name in tqdm.tqdm(names, "masking", unit="img", disable=not progress):
-            if name not in rows:
-                rows[name] = _mask_photo(source, output, name, table, known_masks, seed)
-                manifest.write(json.dumps(rows[name], ensure_ascii=False) + "\n")
-                manifest.flush()
-    # In the end the manifest does not show in which order or in how many runs.
-    _write_rows(output, [rows[name] for name in names])
-    return dict(collections.Counter(row["outcome"] for row in rows.values()))
+    if any(name.startswith(f"{masking.EXTRAS}/") for name in photos):
+        raise ValueError(
+            f"the input has a folder '{masking.EXTRAS}', which is the name of a folder "
+            "of the output; rename it or mask its neighbours one by one"
+        )
+    if "yolo" in settings.labels:
+        counts = collections.Counter(map(labels.yolo_name, photos))
+        if twice := [name for name, count in counts.items() if count > 1]:
+            raise ValueError(
+                f"two photos would share the YOLO labels {twice[0]}; rename one of them"
+            )
+    return root, names, output
 
 
-def _mask_photo(
-    source: pathlib.Path,
-    output: pathlib.Path,
-    name: str,
-    table: landmarks.LandmarkTable,
-    masks: tuple[types.Mask, ...],
-    seed: int,
-) -> dict[str, Any]:
-    """Masks one photo and returns its row of the manifest."""
+@functools.lru_cache(maxsize=1)
+def load_table(settings: masking.Settings) -> landmarks.LandmarkTable | None:
+    """The landmark table that the settings name, read once; None if they name none."""
+    if settings.landmark_file and masking.load_detector(settings) is None:
+        return landmarks.LandmarkTable.load(settings.landmark_file)
+    return None
+
+
+def known_row(
+    table: landmarks.LandmarkTable | None, name: str
+) -> landmark_files.Row | None:
+    """A photo's row of the table; None without a table, or where it is not listed."""
+    if table is None or (outcome := table.outcome(name)) is None:
+        return None
     points = table.get(name)
-    if points is None:
-        known = table.outcome(name)
-        outcome, _, reason = (known or "no_face: not in the table").partition(": ")
-        return _row(name, outcome, seed, reason=reason or "no face was found")
-    try:
-        photo = images.read_image(source / name)
-    except (images.ImageError, OSError) as error:
-        return _row(name, "unreadable", seed, reason=str(error))
-    try:
-        rng = wearing.photo_rng(seed, name)
-        masked, mask = wearing.put_on(photo, points, masks, rng)
-    except ValueError as error:
-        return _row(name, "unfit", seed, reason=str(error))
-    images.write_image(output / name, masked)
-    return _row(
-        name,
-        MASKED,
-        seed,
-        pose=dataclasses.asdict(landmarks.head_pose(points)),
-        mask=mask.name,
-        mirrored=mask.is_mirrored,
-        sha256=_file_digest(output / name),
-    )
+    if points is None and outcome == landmark_files.OK:
+        outcome = landmark_files.NO_FACE
+    return landmark_files.Row(name=name, outcome=outcome, points=points)
 
 
-def _row(name: str, outcome: str, seed: int, **details: Any) -> dict[str, Any]:
-    blank = {
-        "reason": "",
-        "pose": None,
-        "mask": None,
-        "mirrored": None,
-        "sha256": None,
-    }
-    return {"path": name, "outcome": outcome} | blank | details | {"seed": seed}
-
-
-def _landmarks(
-    source: pathlib.Path,
+def _write_summaries(
     output: pathlib.Path,
+    rows: manifest.Manifest,
     names: list[str],
-    detector: str,
-    landmark_file: str,
-    progress: bool,
-) -> landmarks.LandmarkTable:
-    if landmark_file:
-        return landmarks.LandmarkTable.load(landmark_file)
-    return landmarks.detect_folder(
-        landmarks.create_detector(detector or None),
-        source,
-        names,
-        progress=progress,
-        save_to=output / LANDMARKS,
-    )
+    settings: masking.Settings,
+) -> None:
+    """Writes the files that are about the whole set."""
+    kinds = masking.kinds(masking.load_masks(settings.masks))
+    if "yolo" in settings.labels:
+        images.write_bytes(output / labels.YOLO_NAMES, labels.yolo_yaml(kinds).encode())
+    if "coco" in settings.labels:
+        content = labels.coco(rows.rows(names), kinds)
+        images.write_bytes(output / labels.COCO, json.dumps(content).encode())
+    if not settings.landmark_file:
+        photos = [name for name in names if images.is_image(name)]
+        found = [_table_row(row) for row in rows.rows(photos)]
+        landmarks.LandmarkTable.of_rows(found).save(output / LANDMARKS)
+
+
+def _table_row(row: dict[str, Any]) -> landmark_files.Row:
+    """The main face of a row of the manifest, as landmark tables have it."""
+    if row["faces"]:
+        points = np.array(row["faces"][0]["landmarks"], np.float32)
+        return landmark_files.Row(
+            name=row["path"], outcome=landmark_files.OK, points=points
+        )
+    outcome = row["outcome"]
+    if outcome != landmark_files.NO_FACE:
+        outcome = f"{landmark_table.UNREADABLE}{row['reason']}"
+    return landmark_files.Row(name=row["path"], outcome=outcome, points=None)
 
 
 def _check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:
@@ -159,8 +264,7 @@ def _check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:
                 f"{output} is not an empty folder, nor the output of an earlier run; "
                 "give a new folder"
             )
-        output.mkdir(parents=True, exist_ok=True)
-        _write_text(path, json.dumps(settings, indent=1))
+        images.write_bytes(path, json.dumps(settings, indent=1).encode())
         return
     try:
         earlier = json.loads(path.read_text(encoding="utf-8"))
@@ -172,47 +276,6 @@ def _check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:
             f"{output} was made with other settings ({', '.join(changed)}); repeat the "
             "command with the same ones or give a new output folder"
         )
-
-
-def _finished_rows(output: pathlib.Path, names: set[str]) -> dict[str, dict[str, Any]]:
-    """Rows of an earlier run whose photos are there as it left them.
-
-    A last line that a killed run left unfinished is dropped, here and in the file.
-    """
-    path = output / MANIFEST
-    if not path.is_file():
-        return {}
-    *lines, _ = path.read_bytes().split(b"\n")
-    rows = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            name, digest = row["path"], row["sha256"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path}: line {number} is damaged; delete the file, and all photos "
-                "are masked again"
-            ) from error
-        is_there = name in names and digest and (output / name).is_file()
-        if is_there and _file_digest(output / name) == digest:
-            rows[name] = row
-    _write_rows(output, list(rows.values()))
-    return rows
-
-
-def _write_rows(output: pathlib.Path, rows: list[dict[str, Any]]) -> None:
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    _write_text(output / MANIFEST, "".join(lines))
-
-
-def _write_text(path: pathlib.Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
-def _file_digest(path: pathlib.Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _digest(masks: tuple[types.Mask, ...]) -> str:

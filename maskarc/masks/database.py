@@ -99,6 +99,25 @@ def save(path: str | os.PathLike[str], masks: Sequence[types.Mask]) -> None:
     os.replace(partial, path)
 
 
+def add(path: str | os.PathLike[str], mask: types.Mask) -> None:
+    """Adds a mask to a database, which is made if it does not exist.
+
+    Raises:
+      ValueError: it has a mask of this name, is damaged, or not in this format.
+    """
+    masks = _load_own(pathlib.Path(path)) if os.path.exists(path) else ()
+    if any(other.name == mask.name for other in masks):
+        raise ValueError(f"{path} has a mask {mask.name!r} already; give another name")
+    save(path, (*masks, mask))
+
+
+def _load_own(path: pathlib.Path) -> tuple[types.Mask, ...]:
+    masks = load(path)
+    if "format" not in json.loads(path.read_text(encoding="utf-8")):
+        raise ValueError(f"{path} is in a foreign format, which is only read")
+    return masks
+
+
 def _check_format(content: Any, name: str) -> bool:
     """Whether the content is in the original's format; raises if in no known one."""
     if not isinstance(content, dict) or "masks" not in content:
@@ -142,9 +161,9 @@ def _to_record(mask: types.Mask) -> dict[str, Any]:
 
 def _from_record(record: dict[str, Any], folder: pathlib.Path) -> types.Mask:
     if "png" in record:
-        rgba, has_alpha = _decode(_unbase64(record["png"]))
+        rgba, has_alpha = decode_png(_unbase64(record["png"]))
     else:
-        rgba, has_alpha = _decode(_read_beside(record["image"], folder))
+        rgba, has_alpha = decode_png(_read_beside(record["image"], folder))
     if not has_alpha:
         raise ValueError("the picture has no alpha channel")
     width, height = record.get("source_size", (0, 0))
@@ -168,7 +187,7 @@ def _from_record(record: dict[str, Any], folder: pathlib.Path) -> types.Mask:
 
 def _from_original(record: dict[str, Any], name: str) -> types.Mask:
     """A mask of the original: roll undone already; red and blue swapped in the PNG."""
-    rgba, has_alpha = _decode(_unbase64(record["base64_img"]))
+    rgba, has_alpha = decode_png(_unbase64(record["base64_img"]))
     rgba = rgba[..., [2, 1, 0, 3]]
     points = np.array(record["points"], np.float32)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 16:
@@ -205,8 +224,12 @@ def _read_beside(name: str, folder: pathlib.Path) -> bytes:
     return path.read_bytes()
 
 
-def _decode(data: bytes) -> tuple[np.ndarray, bool]:
-    """A PNG as uint8[h, w, 4], and whether it has transparency."""
+def decode_png(data: bytes) -> tuple[np.ndarray, bool]:
+    """A PNG as uint8[h, w, 4], and whether it has transparency.
+
+    Raises:
+      ValueError: not a PNG, damaged, or larger than `MAX_PIXELS`.
+    """
     try:
         with PIL.Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             if image.width * image.height > MAX_PIXELS:

@@ -1,6 +1,7 @@
 """Pictures to judge masks by: landmarks, triangles, cut-outs, before and after."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from maskarc.masks import topology, types
 
 _JAW, _REST, _LINE = (255, 200, 0), (0, 220, 255), (0, 255, 0)
+_BOX = (255, 60, 60)
 _PAPER = 255
 
 
@@ -38,6 +40,26 @@ def draw_triangulation(
     return cv2.polylines(
         image.copy(), list(corners), True, _LINE, 1, cv2.LINE_AA, shift=4
     )
+
+
+def draw_overlay(
+    image: np.ndarray, covered: np.ndarray, faces: Sequence[dict[str, Any]]
+) -> np.ndarray:
+    """A copy of a masked photo with outlines of masks, boxes and points of faces.
+
+    Args:
+      image: uint8[H, W, 3].
+      covered: uint8[H, W], 255 where a mask lies, else 0.
+      faces: records of the manifest.
+    """
+    drawn = image.copy()
+    outlines, _ = cv2.findContours(covered, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(drawn, outlines, -1, _LINE, 1, cv2.LINE_AA)
+    for face in faces:
+        left, top, right, bottom = np.rint(face["box"]).astype(int).tolist()
+        cv2.rectangle(drawn, (left, top), (right, bottom), _BOX)
+        drawn = draw_landmarks(drawn, np.array(face["landmarks"]))
+    return drawn
 
 
 def flatten(mask: types.Mask) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Transforms on an element drawn by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from maskarc import alignment
-from maskarc.data import synthetic, transforms
+from maskarc.data import pipeline, synthetic, transforms
 from maskarc.landmarks import layouts
 from maskarc.masks import database
 
@@ -49,6 +51,41 @@ def test_masks_a_share_of_the_faces_below_the_eyes(element):
     brow = int(element["landmarks"][17:27, 1].min())
     assert not any(change[:brow].any() for change in masked)
     np.testing.assert_array_equal(element["image"], before)
+
+
+def masked_crops(worker_count, **options):
+    """Three batches of aligned crops, masked by the mean face's landmarks."""
+    dataset = pipeline.batches(
+        synthetic.SyntheticFaces(4, 2, seed=3, size=128),
+        [
+            transforms.AlignedCrop(112),
+            transforms.RandomMask(database.load("builtin"), 0.7),
+        ],
+        batch_size=4,
+        seed=5,
+    )
+    return list(
+        itertools.islice(
+            pipeline.iterate(dataset, worker_count=worker_count, **options), 3
+        )
+    )
+
+
+def test_crops_are_masked_alike_whatever_the_workers():
+    expected = masked_crops(0, read_threads=0)
+    for worker_count in (0, 1, 2):
+        for batch, other in zip(expected, masked_crops(worker_count), strict=True):
+            np.testing.assert_array_equal(batch["image"], other["image"])
+            np.testing.assert_array_equal(batch["label"], other["label"])
+
+
+def test_crops_wear_the_mask_where_the_template_has_the_mouth(element):
+    crop = transforms.AlignedCrop(112).random_map(element, np.random.default_rng(0))
+    transform = transforms.RandomMask(database.load("builtin"), 1.0)
+    out = transform.random_map(crop, np.random.default_rng(1))
+    changed = (out["image"] != crop["image"]).any(axis=-1)
+    five = np.rint(alignment.ARCFACE_TEMPLATE).astype(int)
+    assert [bool(changed[y, x]) for x, y in five] == [False, False, True, True, True]
 
 
 def test_flip_mirrors(element):

@@ -1,4 +1,7 @@
+import errno
 import json
+import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -68,11 +71,14 @@ def test_every_photo_is_accounted_for(run, source, tmp_path):
     found = rows(tmp_path / "out")
     assert list(found) == images.list_images(source)
     for row in found.values():
-        assert set(row) >= {"path", "outcome", "reason", "pose", "mask", "seed"}
+        assert set(row) >= {"path", "outcome", "reason", "faces", "sha256", "seed"}
         assert (row["outcome"] == "masked") == (not row["reason"])
         assert row["seed"] == 5
-    assert found["e.bmp"]["pose"]["yaw"] == pytest.approx(0.3, abs=0.01)
-    assert found["a.jpg"]["mask"] in {m.name for m in database.load("builtin")}
+    [face] = found["e.bmp"]["faces"]
+    assert face["pose"]["yaw"] == pytest.approx(0.3, abs=0.01)
+    assert found["a.jpg"]["faces"][0]["mask"] in {
+        m.name for m in database.load("builtin")
+    }
     masked = images.list_images(tmp_path / "out")
     assert masked == sorted(SUFFIXES)
     photo = images.read_image(source / "sub/b.png").astype(int)
@@ -115,7 +121,7 @@ def test_a_killed_run_goes_on(run, tmp_path, kept_bytes):
 def test_finished_photos_are_not_done_again(run, tmp_path, monkeypatch):
     run()
     complete = contents(tmp_path / "out")
-    monkeypatch.setattr(bulk.wearing, "put_on", lambda *_: 1 / 0)
+    monkeypatch.setattr(bulk.masking.wearing, "put_on", lambda *_: 1 / 0)
     (tmp_path / "in" / "flat.png").unlink()  # the one that is tried again
     run()
     changed = contents(tmp_path / "out")
@@ -186,3 +192,77 @@ def test_bad_arguments(run, tmp_path):
     with pytest.raises(ValueError, match="no photos"):
         bulk.mask_folder(tmp_path / "none", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_of_the_whole_set(run, source, tmp_path):
+    counts = run(save_mask=True, labels=("coco", "yolo"))
+    output = tmp_path / "out"
+    coco = json.loads((output / "coco.json").read_text())
+    assert len(coco["images"]) == len(coco["annotations"]) == counts["masked"]
+    sizes = {p["id"]: (p["width"], p["height"], p["file_name"]) for p in coco["images"]}
+    for note in coco["annotations"]:
+        width, height, name = sizes[note["image_id"]]
+        mask = images.read_image(output / "extras" / "mask" / f"{name}.png")[..., 0]
+        assert (mask == 255).sum() == note["area"]
+        x, y, w, h = note["bbox"]
+        assert (mask[y : y + h, x : x + w] == 255).sum() == note["area"]
+        text = (output / name).with_suffix(".txt").read_text().split()
+        box = [(x + w / 2) / width, (y + h / 2) / height, w / width, h / height]
+        assert [float(v) for v in text[1:]] == pytest.approx(box, abs=1e-5)
+        names = {c["id"]: c["name"] for c in coco["categories"]}
+        line = f"  {text[0]}: '{names[note['category_id']]}'"
+        assert line in (output / "data.yaml").read_text().splitlines()
+    before = contents(output)
+    (output / "extras" / "mask" / "a.jpg.png").unlink()  # it is made again
+    run(save_mask=True, labels=("coco", "yolo"))
+    assert contents(output) == before
+    images.write_image(source / "a.png", np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"share the YOLO labels a\.txt"):
+        run("twice", labels=("yolo",))
+
+
+def test_links_and_odd_files_do_no_harm(run, source, tmp_path):
+    run()
+    before = contents(source)
+    output = tmp_path / "out"
+    for path in (output / "sub").rglob("*.*"):
+        path.unlink()
+    (output / "sub" / "deep").rmdir()
+    (output / "sub").rmdir()
+    (output / "sub").symlink_to(source / "sub")
+    with pytest.raises(ValueError, match="outside"):
+        run()
+    assert contents(source) == before
+    (source / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    os.mkfifo(source / "pipe.png")
+    (source / "notes.txt").write_text("")
+    run("more", landmark_file="", detector="canonical")
+    found = rows(tmp_path / "more")
+    assert found["gone.jpg"]["outcome"] == found["pipe.png"]["outcome"] == "unreadable"
+    assert found["notes.txt"]["outcome"] == "ignored"
+
+
+def test_a_full_disk_stops_the_run_which_then_goes_on(run, tmp_path, monkeypatch):
+    run()
+    complete = contents(tmp_path / "out")
+    write = pathlib.Path.write_bytes
+
+    def full(path, data):
+        if path.suffix == ".webp":
+            write(path, data[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            run("again")
+    assert not list((tmp_path / "again").glob(".*"))
+    run("again")
+    assert contents(tmp_path / "again") == complete
+
+
+def test_a_folder_named_as_the_extras_is_refused(run, source):
+    images.write_image(source / "extras" / "x.png", np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(ValueError, match="'extras'"):
+        run()

@@ -133,7 +133,7 @@ def test_embedder_loads_the_checkpoint_and_pads_the_last_batch(finished):
     crops = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
     backbone = checkpoint.create_backbone(SMALL)
     expected, _ = backbone.apply(state.params, state.stats, crops)
-    np.testing.assert_allclose(embedder.embed(crops), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(embedder.embed(crops), expected, rtol=1e-3, atol=1e-4)
     assert embedder.embed([]).shape == (0, 16)
     with pytest.raises(ValueError, match=r"uint8\[32, 32, 3\]"):
         embedder.embed([np.zeros((112, 112, 3), np.uint8)])

@@ -1,0 +1,50 @@
+"""The `maskarc` command: one module a subcommand, which imports what it runs late."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from maskarc import __version__
+from maskarc.cli import add_mask, mask
+
+# Name → module with HELP, add_arguments(parser) and run(arguments).
+COMMANDS = {"mask": mask, "add-mask": add_mask}
+
+# What the library raises for a user's mistake: wrong values, missing files and extras;
+# and where its processes die.
+_EXPECTED = (ValueError, OSError, ImportError, RuntimeError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; expected errors are one line on the error stream.
+
+    Args:
+      arguments: without the program's name; the process's own by default.
+
+    Returns:
+      The exit code: 0, 1 for an error, 2 for a wrong command line, 130 for Ctrl-C.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        COMMANDS[parsed.command].run(parsed)
+    except _EXPECTED as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; repeat the command to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="maskarc", description="Masked face recognition in JAX and Flax."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=module.HELP, description=module.__doc__, allow_abbrev=False
+        )
+        module.add_arguments(command)
+    return parser

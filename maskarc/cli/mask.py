@@ -1,0 +1,95 @@
+"""Puts masks on the faces of a photo, or of all photos of a folder, into another one.
+
+Repeating the command goes on with an interrupted run. The output's manifest.jsonl says
+what became of each file.
+"""
+
+import argparse
+import os
+
+HELP = "put masks on the faces of photos"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the subcommand's arguments."""
+    parser.add_argument("input", help="a photo, or a folder of photos; only read")
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="folder for the results"
+    )
+    parser.add_argument(
+        "--masks",
+        default="builtin",
+        help="'builtin', a masks.json, or several with commas (default: builtin)",
+    )
+    parser.add_argument(
+        "--faces",
+        default="main",
+        choices=("main", "all"),
+        help="mask the main face of a photo (default) or all faces",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="which mask goes on which face (default: 0)"
+    )
+    parser.add_argument(
+        "--detector",
+        default="",
+        help="mesh, fan, dlib, or canonical for aligned crops; default: the first of "
+        "them that is installed",
+    )
+    parser.add_argument(
+        "--landmarks",
+        default="",
+        metavar="FILE",
+        help="your landmarks (.npz, .csv, .json, .npy) instead of a detector",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes; the result does not depend on it (default: all cores)",
+    )
+    parser.add_argument(
+        "--labels",
+        default="",
+        metavar="FORMATS",
+        help="coco, yolo, or both with a comma: box and type of each mask",
+    )
+    parser.add_argument(
+        "--save-mask", action="store_true", help="write binary masks as PNG too"
+    )
+    parser.add_argument(
+        "--overlay", action="store_true", help="write pictures to check the fit by"
+    )
+    parser.add_argument(
+        "--side-by-side", action="store_true", help="write original and result as one"
+    )
+    parser.add_argument(
+        "--max-pixels", type=int, default=0, metavar="N", help="refuse larger photos"
+    )
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Masks the photos and prints how many had which outcome."""
+    from maskarc import images
+    from maskarc.masks import bulk
+
+    counts = bulk.mask_folder(
+        arguments.input,
+        arguments.output,
+        worker_count=arguments.workers,
+        progress=not arguments.quiet,
+        masks=arguments.masks,
+        seed=arguments.seed,
+        faces=arguments.faces,
+        detector=arguments.detector,
+        landmark_file=arguments.landmarks,
+        save_mask=arguments.save_mask,
+        overlay=arguments.overlay,
+        side_by_side=arguments.side_by_side,
+        labels=tuple(filter(None, arguments.labels.split(","))),
+        max_pixels=arguments.max_pixels or images.MAX_PIXELS,
+    )
+    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    print(f"{sum(counts.values())} files: {outcomes} → {arguments.output}")
