@@ -248,6 +248,10 @@ def magface_logits(
     Returns:
       float32[..., C].
 
+    >>> cosines, labels = jnp.array([[1.0, 0.5]]), jnp.array([0])
+    >>> magface_logits(cosines, labels, jnp.array([10.0]), scale=1.0).round(3)
+    Array([[0.9, 0.5]], dtype=float32)
+
     References:
       Meng et al., "MagFace: A Universal Representation for Face Recognition and
       Quality Assessment", CVPR 2021.
@@ -305,6 +309,9 @@ def elastic_margins(
 
     Returns:
       float32[shape].
+
+    >>> elastic_margins(jax.random.key(0), (2,), deviation=0.0)
+    Array([0.5, 0.5], dtype=float32)
 
     References:
       Boutros et al., "ElasticFace: Elastic Margin Loss for Deep Face Recognition",

@@ -102,6 +102,14 @@ def sampled_cross_entropy(
 
     Raises:
       TypeError, ValueError: as `blockwise_cross_entropy` and `sample_classes`.
+
+    >>> key, x, w, y = jax.random.key(0), jnp.eye(4)[:2], jnp.eye(4), jnp.array([0, 1])
+    >>> sampled_cross_entropy(key, x, w, y, num_samples=3).round(3)
+    Array([0., 0.], dtype=float32)
+
+    References:
+      An et al., "Killing Two Birds with One Stone: Efficient and Robust Training of
+      Face Recognition CNNs by Partial FC", CVPR 2022.
     """
     settings = blocks.Settings(logits_fn, block_size, axis_name)
     head = blocks.head(embeddings, prototypes, labels, where, margin_args, settings)
