@@ -249,8 +249,9 @@ def magface_logits(
       float32[..., C].
 
     >>> cosines, labels = jnp.array([[1.0, 0.5]]), jnp.array([0])
-    >>> magface_logits(cosines, labels, jnp.array([10.0]), scale=1.0).round(3)
-    Array([[0.9, 0.5]], dtype=float32)
+    >>> logits = magface_logits(cosines, labels, jnp.array([10.0]), scale=1.0)
+    >>> [f"{logit:.3f}" for logit in logits[0]]
+    ['0.900', '0.500']
 
     References:
       Meng et al., "MagFace: A Universal Representation for Face Recognition and
