@@ -57,7 +57,7 @@ def main() -> None:
         (jnp.bfloat16, jnp.float32),
         (jnp.bfloat16, jnp.bfloat16),
     ):
-        w, v = start.astype(kind), jnp.zeros(start.shape, velocity_kind)
+        w, v = jnp.array(start, kind), jnp.zeros(start.shape, velocity_kind)
         for step in tqdm.trange(STEPS, desc=kind.__name__):
             w, v, _ = train(w, v, step)
         loss, accuracy, cosine = map(float, score(w))
