@@ -120,9 +120,10 @@ def fit_triangles(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def signed_areas(triangles: np.ndarray) -> np.ndarray:
     """Areas float64[T] of triangles [T, 3, 2]; the sign tells the orientation."""
-    a, b, c = np.moveaxis(np.asarray(triangles, np.float64), -2, 0)
-    (abx, aby), (acx, acy) = (b - a).T, (c - a).T
-    return 0.5 * (abx * acy - aby * acx)
+    corners = np.asarray(triangles, np.float64)
+    sides = corners[..., 1:, :] - corners[..., :1, :]
+    across, down = sides[..., 0], sides[..., 1]
+    return 0.5 * (across[..., 0] * down[..., 1] - down[..., 0] * across[..., 1])
 
 
 def triangulate(points: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from maskarc.masks import (
 
 STYLES = styles.STYLES
 # Pixels per face unit of a drawing, and how much finer it is painted before averaging.
-SCALE = 112
+SCALE = 96
 _FINER = 2
 # Opacity of the shadow on the skin beside a mask's edge, and its reach in face units.
 # Below `types.SHADOW`, which tells shadow from mask.
@@ -47,16 +47,16 @@ def draw(name: str, style: styles.Style) -> types.Mask:
     inside = _distance_inside(cover, grid.scale)
     shade = _shade(grid, inside, style)
     dyed = cover * shade
-    fixed = np.zeros((*grid.shape, 4), np.float32)
+    fixed = np.zeros((4, *grid.shape), np.float32)
     if style.band:
         band = np.clip((style.band - inside) / 0.01 + 0.5, 0, 1) * cover
         _lay(fixed, dyed, style.band_colour, band, shade)
     _hardware(grid, style, fixed, dyed, shade)
     # What is not dyed is opaque where it lies; the fabric is where it does not.
-    alpha = np.maximum(cover, fixed[..., 3])
+    alpha = np.maximum(cover, fixed[3])
     alpha = _straps(grid, style, fixed, alpha)
     shadow = _shadow(grid, cover, outline) * (1 - alpha)
-    picture = np.dstack([fixed[..., :3], 255 * (alpha + shadow)])
+    picture = cv2.merge([*fixed[:3], 255 * (alpha + shadow)])
     size = (grid.shape[1] // _FINER, grid.shape[0] // _FINER)
     picture, dyed = (
         cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (picture, dyed)
@@ -94,10 +94,13 @@ def _lay(
     shade: np.ndarray | float = 1.0,
 ) -> None:
     """Lays a colour on top of fabric and all else, in place."""
-    fixed *= (1 - share)[..., None]
-    fixed[..., :3] += (share * shade)[..., None] * np.array(colour, np.float32)
-    fixed[..., 3] += share
-    dyed *= 1 - share
+    rest = 1 - share
+    fixed *= rest
+    dyed *= rest
+    fixed[3] += share
+    lit = share * shade
+    for plane, channel in zip(fixed, colour, strict=False):
+        plane += lit * np.float32(channel)
 
 
 def _distance_inside(cover: np.ndarray, scale: int) -> np.ndarray:
@@ -109,7 +112,7 @@ def _distance_inside(cover: np.ndarray, scale: int) -> np.ndarray:
 def _shade(grid: painting.Grid, inside: np.ndarray, style: styles.Style) -> np.ndarray:
     """Brightness factors of folds, seams and weave; the form itself is lit later."""
     u, v = grid.u, grid.v
-    shade = 1.0 + 0.012 * style.bumps * painting.grain(grid, style.kind)
+    shade = 1.0 + 0.012 * style.bumps * painting.grain(grid, style.kind == "cloth")
     for height in style.pleats:
         # Pleats open over the mouth and flatten out at the sides.
         sag = 0.07 * np.cos(np.clip(1.1 * u, -1.5, 1.5)) * (height - 0.5)
@@ -189,8 +192,9 @@ def _straps(
     half = style.strap_width / 2
     share = np.clip((half - distance) * grid.scale / 2 + 0.5, 0, 1) * (1 - alpha)
     lit = 1.02 - 0.35 * np.square(np.clip(distance / half, 0, 1))
-    colour = np.array(style.strap_colour, np.float32)
-    fixed[..., :3] += (share * lit)[..., None] * colour
+    lit *= share
+    for plane, channel in zip(fixed, style.strap_colour, strict=False):
+        plane += lit * np.float32(channel)
     return alpha + share
 
 

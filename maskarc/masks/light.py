@@ -97,7 +97,7 @@ def read(image: np.ndarray, landmarks: np.ndarray, reference: float) -> Light:
     brightness = max(1.0, float(ranked[len(ranked) * _PERCENTILE // 100]))
     # Skin proper: not the hair, glasses and shadows among the points.
     is_skin = inside & (luma > 0.6 * brightness) & (luma < 1.5 * brightness)
-    colour = np.median(skin[is_skin], axis=0) if is_skin.any() else np.full(3, 128.0)
+    colour = _middle(skin[is_skin]) if is_skin.any() else np.full(3, 128.0)
     spread = float(np.ptp(colour)) * 150 / max(brightness, 60.0)
     tint = colour / max(float(colour @ LUMA), 1.0) / _USUAL_SKIN
     cast = np.clip(np.maximum(tint, 0.1) ** _CAST, 1 - _MOST_CAST, 1 + _MOST_CAST)
@@ -110,10 +110,15 @@ def read(image: np.ndarray, landmarks: np.ndarray, reference: float) -> Light:
     )
 
 
+def _middle(values: np.ndarray) -> np.ndarray:
+    """The upper median [...] of values [N, ...]; np.median takes five times as long."""
+    return np.sort(values, axis=0)[len(values) // 2]
+
+
 def _sideways(luma: np.ndarray, inside: np.ndarray, landmarks: np.ndarray) -> float:
     """The light's x, from the brightness of the two cheeks."""
     left, right = (
-        np.median(luma[cheek][inside[cheek]]) if inside[cheek].any() else None
+        _middle(luma[cheek][inside[cheek]]) if inside[cheek].any() else None
         for cheek in (_LEFT_CHEEK, _RIGHT_CHEEK)
     )
     if left is None or right is None:

@@ -89,12 +89,12 @@ def smooth(points: np.ndarray) -> np.ndarray:
 def ridge(offset: np.ndarray, width: float) -> np.ndarray:
     """A fold's profile across: dark on one side, bright on the other, in [-1, 1]."""
     z = offset / width
-    return np.float32(np.e**0.5) * z * np.exp(-0.5 * z * z)
+    return np.float32(np.e**0.5) * z * np.exp(np.float32(-0.5) * z * z)
 
 
 def bell(offset: np.ndarray, width: float) -> np.ndarray:
     """A soft line: 1 in its middle, none beyond about two widths."""
-    return np.exp(-0.5 * np.square(offset / np.float32(width)))
+    return np.exp(np.float32(-0.5) * np.square(offset / np.float32(width)))
 
 
 def dashes(distance: np.ndarray, along: np.ndarray, offset: float) -> np.ndarray:
@@ -102,16 +102,17 @@ def dashes(distance: np.ndarray, along: np.ndarray, offset: float) -> np.ndarray
     return bell(distance - offset, 0.006) * (np.sin(along * 2 * np.pi / 0.05) > -0.3)
 
 
-def grain(grid: Grid, kind: str) -> np.ndarray:
-    """The fabric's own relief about 0, with a deviation of about 1."""
+@functools.lru_cache(maxsize=2)
+def grain(grid: Grid, is_woven: bool) -> np.ndarray:
+    """The fabric's own relief about 0, with a deviation of about 1; read-only."""
     rng = np.random.default_rng(7)
-    noise = rng.standard_normal(grid.shape).astype(np.float32)
+    noise = rng.standard_normal(grid.shape, np.float32)
     fine, coarse = (
         np.asarray(cv2.GaussianBlur(noise, (0, 0), grid.scale / divisor))
         for divisor in (90, 7)
     )
     fine, coarse = fine / fine.std(), coarse / coarse.std()
-    if kind == "cloth":
+    if is_woven:
         weave = np.sin(grid.u * 2 * np.pi / 0.035) * np.sin(grid.v * 2 * np.pi / 0.035)
         return 0.5 * fine + 0.8 * coarse + 0.5 * weave
     return 0.4 * fine + 0.9 * coarse

@@ -23,6 +23,8 @@ _AMBIENT, _BRIGHTEST = 0.50, 1.04
 # Lit masks stay below this, so that white ones keep their shading.
 _HIGHLIGHT = 250.0
 _GLOSS_POWER = 14
+# Pixels per face unit below which a coarse mesh is as good as a fine one.
+_SMALL = 60.0
 # Pixels that a soft edge needs.
 _MARGIN = 3
 # Triangles of fewer pixels are covered by their neighbours' borders.
@@ -56,19 +58,22 @@ def place(
     Raises:
       ValueError: the landmarks do not span a face, or the mask shows nothing.
     """
-    mesh = _opaque(sheet, varied.worn, is_mirrored)
     camera = relief.camera_of(landmarks)
     if not relief.spans_a_face(camera):
         raise cutouts.NoFaceError
+    is_small = relief.unit_of(camera) * varied.scale < _SMALL
+    detail = relief.COARSE if is_small else relief.FINE
+    mesh = _opaque(sheet, varied.worn, is_mirrored, detail)
+    away = relief.view_axis(camera)
     target = _vary(mesh.weights @ landmarks, camera, varied)[mesh.triangles]
     areas = geometry.signed_areas(target)
-    is_shown = mesh.facing(camera) | (areas > 0)
+    is_shown = mesh.facing(away) | (areas > 0)
     areas = np.abs(areas)
     shown = np.flatnonzero(is_shown & (areas > _LEAST_AREA))
     if not shown.size:
         raise cutouts.NoFaceError
     # The farthest first: nearer ones cover what they hide.
-    order = shown[np.argsort(-mesh.depths(camera)[shown], kind="stable")]
+    order = shown[np.argsort(-mesh.depths(away)[shown], kind="stable")]
     source, target = mesh.source[mesh.triangles[order]], target[order]
     height, width = sheet.fabric.shape
     shrink = (
@@ -99,9 +104,11 @@ def _soft_edged(layer: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=1024)
-def _opaque(sheet: types.Sheet, worn: wear.Wear, is_mirrored: bool) -> relief.Relief:
+def _opaque(
+    sheet: types.Sheet, worn: wear.Wear, is_mirrored: bool, detail: tuple[int, int]
+) -> relief.Relief:
     """The mesh of those cells of the sheet that show something."""
-    mesh = relief.relief(sheet.form, worn, sheet.knobs)
+    mesh = relief.relief(sheet.form, worn, sheet.knobs, detail)
     if is_mirrored:
         mesh = mesh.mirrored()
     height, width = sheet.fabric.shape

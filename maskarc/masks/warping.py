@@ -123,7 +123,7 @@ def warp(
     table = np.empty((6, len(source) + 1), np.float32)
     table[:, 0] = (0, 0, -10, 0, 0, -10)  # off the triangles: outside the picture
     table[:, 1:] = geometry.fit_triangles(target, source).reshape(-1, 6).T
-    maps = table.take(labels.ravel(), axis=1).reshape(2, 3, *shape)
+    maps = table.take(labels, axis=1, mode="clip").reshape(2, 3, *shape)
     x = np.arange(shape[1], dtype=np.float32)
     y = np.arange(shape[0], dtype=np.float32)[:, None]
     map_x, map_y = (by_x * x + by_y * y + shift for by_x, by_y, shift in maps)
