@@ -107,16 +107,23 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def fit_triangles(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Affine maps float64[T, 2, 3] that send triangles [T, 3, 2] onto others."""
-    ones = np.ones((*source.shape[:2], 1))
-    homogeneous = np.concatenate([source, ones], axis=-1)  # [T, 3, 3]
-    return np.linalg.solve(homogeneous, target).transpose(0, 2, 1)
+    origin, corner = source[:, 0], target[:, 0]
+    (ax, ay), (bx, by) = (source[:, 1] - origin).T, (source[:, 2] - origin).T
+    to_a, to_b = target[:, 1] - corner, target[:, 2] - corner
+    # Cramer's rule, for all triangles at once.
+    scale = (1 / (ax * by - ay * bx))[:, None]
+    by_x = (by[:, None] * to_a - ay[:, None] * to_b) * scale
+    by_y = (ax[:, None] * to_b - bx[:, None] * to_a) * scale
+    shift = corner - by_x * origin[:, :1] - by_y * origin[:, 1:]
+    return np.stack([by_x, by_y, shift], axis=-1)
 
 
 def signed_areas(triangles: np.ndarray) -> np.ndarray:
     """Areas float64[T] of triangles [T, 3, 2]; the sign tells the orientation."""
-    a, b, c = np.moveaxis(np.asarray(triangles, np.float64), -2, 0)
-    (abx, aby), (acx, acy) = (b - a).T, (c - a).T
-    return 0.5 * (abx * acy - aby * acx)
+    corners = np.asarray(triangles, np.float64)
+    sides = corners[..., 1:, :] - corners[..., :1, :]
+    across, down = sides[..., 0], sides[..., 1]
+    return 0.5 * (across[..., 0] * down[..., 1] - down[..., 0] * across[..., 1])
 
 
 def triangulate(points: np.ndarray) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""How brightly a face is lit, read from the skin that a mask leaves bare."""
+"""How a face is lit, read from the skin that a mask leaves bare."""
+
+import dataclasses
 
 import numpy as np
 
@@ -37,6 +39,98 @@ def _skin_weights() -> np.ndarray:
 
 
 _SKIN = _skin_weights()
+# Rows of `_SKIN` below the eyes.
+_LEFT_CHEEK, _RIGHT_CHEEK = slice(12, 16), slice(16, 20)
+
+
+# Light from above and before the face, (x, y, z) as the photo has them.
+_FROM_ABOVE = (0.0, -0.5, -0.85)
+# How far uneven cheeks turn the light to the side, and the most of it.
+_SIDEWAYS, _MOST_SIDEWAYS = 1.3, 0.9
+# Channels of skin over its luma in even daylight: the median of 900 press photos.
+_USUAL_SKIN = np.array([1.24, 0.94, 0.76])
+# What share of a deviation from that is the light's colour, and its bounds.
+_CAST, _MOST_CAST = 0.3, 0.12
+# Skin whose channels differ by less than the first is grey, by more than the second
+# in full colour.
+_GREY, _COLOURED = 6.0, 16.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Light:
+    """The light on a face.
+
+    Attributes:
+      gain: float64[3], factors on a mask's RGB.
+      direction: towards the light, (x right, y down, z away) in the photo.
+      saturation: share in [0, 1] of its colour that a mask keeps; 0 in a grey photo.
+    """
+
+    gain: np.ndarray
+    direction: tuple[float, float, float] = _FROM_ABOVE
+    saturation: float = 1.0
+
+
+EVEN = Light(gain=np.ones(3))
+
+
+def read(image: np.ndarray, landmarks: np.ndarray, reference: float) -> Light:
+    """Estimates the light on a face.
+
+    Args:
+      image: uint8[H, W, 3], RGB.
+      landmarks: float[68, 2], (x, y) in pixels.
+      reference: brightness of skin for which the mask's colours were made.
+
+    Returns:
+      The light; `EVEN` where fewer than half of the skin's points lie in the image.
+    """
+    points = np.rint(skin_points(landmarks)).astype(np.int64)
+    height, width = image.shape[:2]
+    inside = ((points >= 0) & (points < (width, height))).all(axis=1)
+    if inside.sum() * 2 < len(points):
+        return EVEN
+    x, y = np.where(inside[:, None], points, 0).T
+    skin = image[y, x].astype(np.float64)
+    luma = skin @ LUMA
+    ranked = np.sort(luma[inside])
+    brightness = max(1.0, float(ranked[len(ranked) * _PERCENTILE // 100]))
+    # Skin proper: not the hair, glasses and shadows among the points.
+    is_skin = inside & (luma > 0.6 * brightness) & (luma < 1.5 * brightness)
+    colour = _middle(skin[is_skin]) if is_skin.any() else np.full(3, 128.0)
+    spread = float(np.ptp(colour)) * 150 / max(brightness, 60.0)
+    tint = colour / max(float(colour @ LUMA), 1.0) / _USUAL_SKIN
+    cast = np.clip(np.maximum(tint, 0.1) ** _CAST, 1 - _MOST_CAST, 1 + _MOST_CAST)
+    saturation = float(np.clip((spread - _GREY) / (_COLOURED - _GREY), 0, 1))
+    cast = 1 + saturation * (cast / (cast @ LUMA) - 1)
+    return Light(
+        gain=gain(brightness, reference) * cast,
+        direction=(_sideways(luma, inside, landmarks), *_FROM_ABOVE[1:]),
+        saturation=saturation,
+    )
+
+
+def _middle(values: np.ndarray) -> np.ndarray:
+    """The upper median [...] of values [N, ...]; np.median takes five times as long."""
+    return np.sort(values, axis=0)[len(values) // 2]
+
+
+def _sideways(luma: np.ndarray, inside: np.ndarray, landmarks: np.ndarray) -> float:
+    """The light's x, from the brightness of the two cheeks."""
+    left, right = (
+        _middle(luma[cheek][inside[cheek]]) if inside[cheek].any() else None
+        for cheek in (_LEFT_CHEEK, _RIGHT_CHEEK)
+    )
+    if left is None or right is None:
+        return 0.0
+    # A cheek that is turned away shows hair or background instead of skin.
+    nose, eyes = landmarks[30], landmarks[[36, 45]]
+    widths = np.linalg.norm(eyes - nose, axis=1)
+    evenness = np.clip(2.5 * widths.min() / max(widths.max(), 1e-9) - 0.8, 0, 1)
+    uneven = np.log((right + 8) / (left + 8))
+    return float(
+        np.clip(_SIDEWAYS * uneven * evenness, -_MOST_SIDEWAYS, _MOST_SIDEWAYS)
+    )
 
 
 def skin_points(landmarks: np.ndarray) -> np.ndarray:

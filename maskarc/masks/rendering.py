@@ -1,18 +1,17 @@
-"""Putting a mask on a face: warp, feathered edge, light, blend.
+"""Putting a mask on a face: where it lies, its light, the camera's traces, the blend.
 
 Only the part of the photo that the mask reaches is computed.
 """
 
+import math
+
 import cv2
 import numpy as np
 
-from maskarc import geometry
-from maskarc.masks import light, types, warping
+from maskarc.masks import cutouts, light, quality, sheets, types
 
 # Pixels beyond which coordinates cannot be rasterised, nor belong to a photo.
 _FAR = 1e5
-# Least height of a triangle that is drawn, in pixels.
-_THIN = 0.7
 # Lit masks stay below this, so that white ones keep their shading.
 _HIGHLIGHT = 250.0
 
@@ -24,10 +23,16 @@ def render(
     *,
     feather: float = 0.01,
     match_light: bool = True,
+    match_quality: bool = True,
 ) -> np.ndarray:
     """Returns a new photo uint8[H, W, 3]; see `render_with_alpha`."""
     result, _ = render_with_alpha(
-        image, landmarks, mask, feather=feather, match_light=match_light
+        image,
+        landmarks,
+        mask,
+        feather=feather,
+        match_light=match_light,
+        match_quality=match_quality,
     )
     return result
 
@@ -39,8 +44,9 @@ def render_with_alpha(
     *,
     feather: float = 0.01,
     match_light: bool = True,
+    match_quality: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Puts a mask on one face of a photo.
+    """Puts a mask, and what is worn under it, on one face of a photo.
 
     Parts that fall outside the photo, or on the side of the face that is turned away,
     are left out.
@@ -49,12 +55,14 @@ def render_with_alpha(
       image: uint8[H, W, 3], RGB; not written to.
       landmarks: float[68, 2], (x, y) in pixels; may lie outside the photo.
       mask: what to put on.
-      feather: softness of the mask's edge as a share of its picture's width; 0 keeps
-        the mask's own alpha.
-      match_light: scale the mask's brightness to that of the face (`light.gain`).
+      feather: softness of a cut-out's edge as a share of its picture's width; 0 keeps
+        its own alpha. The edge of a drawing is soft as it is.
+      match_light: fit brightness, colour and shading to the light on the face.
+      match_quality: make the mask as blurred and as noisy as the face.
 
     Returns:
-      The photo with the mask, uint8[H, W, 3], and the mask's alpha, uint8[H, W].
+      The photo with the mask, uint8[H, W, 3], and the mask's alpha, uint8[H, W],
+      without the shadow that a drawing throws on the skin.
 
     Raises:
       TypeError: the image is not uint8.
@@ -62,40 +70,51 @@ def render_with_alpha(
         that span a face seen from the front, or the mask shows nothing.
     """
     landmarks = _checked(image, landmarks)
-    mesh, source = warping.sheet(mask)
-    points = mesh.weights @ landmarks[mask.indices]
-    target = points[mesh.triangles]
-    areas = geometry.signed_areas(target)
-    # Triangles thinner than a pixel are covered by their neighbours' borders.
-    visible = np.flatnonzero(2 * areas > _THIN * _longest_sides(target))
-    if not visible.size:
-        raise ValueError(
-            "the landmarks do not span a face: expected 68 points in the order of "
-            "layout '68', not mirrored, of a face larger than a few pixels"
-        )
-    # The farthest first: nearer ones cover what they hide.
-    order = visible[np.argsort(-mesh.depths(points)[visible], kind="stable")]
-    source, target = source[order], target[order]
+    seen = quality.measure(image, landmarks) if match_quality else quality.PERFECT
     result, alpha = image.copy(), np.zeros(image.shape[:2], np.uint8)
-    left, top, right, bottom = warping.region(target, image.shape)
-    if left == right or top == bottom:
-        return result, alpha
-    shrink = geometry.signed_areas(source).sum() / areas[order].sum()
-    # Half octaves: the warp then neither shrinks nor enlarges by more than 19 %.
-    level = max(0, round(np.log2(shrink)))
-    layer, ratio, highlight = warping.layer(mask, level, feather)
-    # Pixel p of the mask's picture lies at (p + 0.5)·ratio − 0.5 of the layer.
-    warped = warping.warp(
-        layer,
-        (source + 0.5) * ratio - 0.5,
-        target - (left, top),
-        (bottom - top, right - left),
-    )
-    gain = _gain(image, landmarks, mask, highlight) if match_light else 1.0
-    part = np.s_[top:bottom, left:right]
-    result[part] = _blend(image[part], warped, gain)
-    alpha[part] = warped[..., 3]
+    for one in _from_below(mask):
+        lit = light.EVEN
+        if match_light:
+            lit = light.read(image, landmarks, one.luminance)
+        if one.sheet is None:
+            placed, highlight = cutouts.place(
+                image.shape, landmarks, one, feather=feather
+            )
+            # Its own shading was in the photo that it was cut from.
+            gain = float(lit.gain @ light.LUMA)
+            gain = min(gain, max(1.0, _HIGHLIGHT / highlight))
+        else:
+            margin = math.ceil(3 * seen.blur)
+            placed = sheets.place(
+                image.shape,
+                landmarks,
+                one.sheet,
+                one.variation,
+                lit,
+                is_mirrored=one.is_mirrored,
+                margin=margin,
+            )
+            gain = 1.0
+        left, top, right, bottom = placed.box
+        if left == right or top == bottom:
+            continue
+        part = np.s_[top:bottom, left:right]
+        layer = _gained(placed.layer, gain)
+        layer = quality.degrade(layer, seen, (top, left))
+        result[part] = _blend(result[part], layer)
+        opacity = layer[..., 3]
+        if one.sheet is not None:
+            opacity = types.without_shadow(opacity)
+        alpha[part] = cv2.max(alpha[part], opacity)
     return result, alpha
+
+
+def _from_below(mask: types.Mask) -> list[types.Mask]:
+    """The mask and those under it, the innermost first."""
+    layers = [mask]
+    while layers[-1].under is not None:
+        layers.append(layers[-1].under)
+    return layers[::-1]
 
 
 def _checked(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -114,26 +133,18 @@ def _checked(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     return landmarks
 
 
-def _longest_sides(triangles: np.ndarray) -> np.ndarray:
-    """float64[T] of triangles [T, 3, 2]."""
-    sides = triangles - triangles[:, [1, 2, 0]]
-    return np.sqrt((sides * sides).sum(axis=2).max(axis=1))
+def _gained(layer: np.ndarray, gain: float) -> np.ndarray:
+    """A premultiplied layer with its colours times a gain."""
+    if gain == 1:
+        return layer
+    alpha = layer[..., 3]
+    colour = cv2.convertScaleAbs(cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), alpha=gain)
+    return cv2.merge([*cv2.split(colour), alpha])
 
 
-def _gain(
-    image: np.ndarray, landmarks: np.ndarray, mask: types.Mask, highlight: float
-) -> float:
-    """The factor on the mask's colours that fits it to the face's light."""
-    brightness = light.skin_luminance(image, landmarks)
-    if brightness is None:
-        return 1.0
-    gain = light.gain(brightness, mask.luminance)
-    return min(gain, max(1.0, _HIGHLIGHT / highlight))
-
-
-def _blend(region: np.ndarray, warped: np.ndarray, gain: float) -> np.ndarray:
-    """Lays premultiplied colours, times a gain, over a region."""
-    alpha = cv2.merge([warped[..., 3]] * 3)
-    colour = cv2.convertScaleAbs(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), alpha=gain)
+def _blend(region: np.ndarray, layer: np.ndarray) -> np.ndarray:
+    """Lays premultiplied colours over a region."""
+    alpha = cv2.merge([layer[..., 3]] * 3)
+    colour = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
     rest = cv2.multiply(region, cv2.bitwise_not(alpha), scale=1 / 255)
     return cv2.add(rest, cv2.min(colour, alpha))

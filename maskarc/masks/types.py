@@ -3,13 +3,62 @@
 import dataclasses
 import functools
 
+import cv2
 import numpy as np
 
 from maskarc import geometry
 from maskarc.landmarks import layouts
+from maskarc.masks import variation as variations
 
 # `Mask.kind` of a cut-out; drawings name what they show, such as "surgical".
 PHOTO = "photo"
+# Least opacity, 0..255, that is mask and not its shadow on the skin.
+SHADOW = 56
+# `Sheet.fabric` of fabric in full light.
+FULL = 160.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Sheet:
+    """What is painted on a drawn mask, in the sheet coordinates of `surface`.
+
+    Attributes:
+      form: how it stands off the face, a name in `forms.FORMS`.
+      knobs: (u, v, radius) of a round part that stands out on either side, or None.
+      fixed: uint8[h, w, 4]; premultiplied RGB of all but the fabric, and the opacity
+        of everything, with a shadow on the skin below `SHADOW`.
+      fabric: uint8[h, w], how much of its colour the fabric shows: `FULL` for all.
+      dye: the fabric's own colour and pattern.
+      gloss: strength of highlights, 0 for cloth.
+    """
+
+    form: str
+    knobs: tuple[float, float, float] | None
+    fixed: np.ndarray
+    fabric: np.ndarray
+    dye: variations.Dye
+    gloss: float = 0.0
+
+    @functools.cached_property
+    def _mirror(self) -> "Sheet":
+        fixed, fabric = (
+            np.ascontiguousarray(a[:, ::-1]) for a in (self.fixed, self.fabric)
+        )
+        return dataclasses.replace(self, fixed=fixed, fabric=fabric)
+
+    def mirrored(self) -> "Sheet":
+        """The left-right mirrored sheet, one object."""
+        return self._mirror
+
+
+def without_shadow(alpha: np.ndarray) -> np.ndarray:
+    """Opacity uint8[h, w] of the mask alone, of mask and shadow together."""
+    return cv2.LUT(alpha, _SHADOWLESS)
+
+
+_SHADOWLESS = np.rint(
+    np.clip((np.arange(256) - SHADOW) * 255 / (255 - SHADOW), 0, 255)
+).astype(np.uint8)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +70,8 @@ class Mask:
     Attributes:
       name: unique within its database.
       kind: "photo" for a cut-out, else what is drawn ("surgical", "cloth", …).
-      rgba: uint8[h, w, 4], RGB and straight (not premultiplied) alpha; read-only.
+      rgba: uint8[h, w, 4], RGB and straight (not premultiplied) alpha; read-only. A
+        drawing shows its sheet laid flat here, in its own colours.
       landmarks: float32[K, 2], (x, y) in pixels of `rgba`; may lie outside it.
       indices: int64[K], which of the 68 landmarks these are, no duplicates.
       pose: of the wearer in `rgba`; a drawing is frontal.
@@ -29,6 +79,9 @@ class Mask:
       source: file name of the photo; empty for a drawing.
       source_size: width and height of that photo in pixels.
       is_mirrored: whether this is the mirror image of the database's mask.
+      sheet: what a drawing is painted on; None for a cut-out.
+      variation: how a drawing is dyed and worn.
+      under: a mask worn beneath this one, or None.
 
     Raises:
       ValueError: a field is out of its range; TypeError: an image that is not uint8.
@@ -44,6 +97,9 @@ class Mask:
     source: str = ""
     source_size: tuple[int, int] = (0, 0)
     is_mirrored: bool = False
+    sheet: Sheet | None = None
+    variation: variations.Variation = variations.AS_DRAWN
+    under: "Mask | None" = None
 
     def __post_init__(self):
         rgba = np.asarray(self.rgba).view()
@@ -87,6 +143,8 @@ class Mask:
             indices=layouts.MIRROR_68[self.indices],
             pose=self.pose.mirrored(),
             is_mirrored=not self.is_mirrored,
+            sheet=self.sheet and self.sheet.mirrored(),
+            under=self.under and self.under.mirrored(),
         )
 
     def mirrored(self) -> "Mask":

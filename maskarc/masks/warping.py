@@ -17,6 +17,8 @@ from maskarc.masks import topology, types
 _SHIFT = 4
 # Least share of its frontal area that a triangle shows in the mask's own picture.
 _EDGE_ON = 0.05
+# Least height of a triangle that is drawn, in pixels.
+_THIN = 0.7
 
 
 @functools.lru_cache(maxsize=2048)
@@ -65,33 +67,54 @@ def layer(
     return np.rint(small).astype(np.uint8), ratio, max(1.0, highlight)
 
 
-def region(triangles: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+def visible(triangles: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """Which triangles [T, 3, 2] of signed areas [T] face the camera, int64[V].
+
+    Those thinner than a pixel are left out: their neighbours' borders cover them.
+    """
+    sides = triangles - triangles[:, [1, 2, 0]]
+    longest = np.sqrt((sides * sides).sum(axis=2).max(axis=1))
+    return np.flatnonzero(2 * areas > _THIN * longest)
+
+
+def region(
+    triangles: np.ndarray, shape: tuple[int, ...], margin: int = 0
+) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the part of a picture under triangles [T, 3, 2].
 
     Right and bottom are exclusive; the part is empty where the triangles lie outside.
     """
     corners = triangles.reshape(-1, 2)
-    (low_x, low_y), (high_x, high_y) = corners.min(axis=0), corners.max(axis=0)
+    low_x, low_y = corners.min(axis=0) - margin
+    high_x, high_y = corners.max(axis=0) + margin
     left, right = (min(max(int(x), 0), shape[1]) for x in (low_x // 1, high_x // 1 + 2))
     top, bottom = (min(max(int(y), 0), shape[0]) for y in (low_y // 1, high_y // 1 + 2))
     return left, top, right, bottom
 
 
 def warp(
-    picture: np.ndarray, source: np.ndarray, target: np.ndarray, shape: tuple[int, int]
+    picture: np.ndarray,
+    source: np.ndarray,
+    target: np.ndarray,
+    box: tuple[int, int, int, int],
 ) -> np.ndarray:
     """Draws a picture's triangles elsewhere.
 
     Args:
       picture: uint8[h, w, 4], premultiplied.
-      source: float[T, 3, 2], triangles in the picture, T ≤ 254.
+      source: float[T, 3, 2], triangles in the picture, T < 65,535.
       target: float[T, 3, 2], where they go, of positive area; later ones cover earlier.
-      shape: height and width of the result.
+      box: left, top, right, bottom of the part of the target that is drawn.
 
     Returns:
-      uint8[height, width, 4], transparent off the triangles.
+      uint8[bottom − top, right − left, 4], transparent off the triangles.
     """
-    labels = np.zeros(shape, np.uint8)
+    left, top, right, bottom = box
+    shape = bottom - top, right - left
+    if 0 in shape:
+        return np.zeros((*shape, 4), np.uint8)
+    target = target - (left, top)
+    labels = np.zeros(shape, np.uint8 if len(source) < 255 else np.uint16)
     for label, corners in enumerate(_fixed_point(target), 1):
         cv2.fillConvexPoly(labels, corners, label, shift=_SHIFT)
     # Pinholes, where a triangle seen edge-on was left out.
@@ -100,13 +123,13 @@ def warp(
     table = np.empty((6, len(source) + 1), np.float32)
     table[:, 0] = (0, 0, -10, 0, 0, -10)  # off the triangles: outside the picture
     table[:, 1:] = geometry.fit_triangles(target, source).reshape(-1, 6).T
-    maps = table.take(labels.ravel(), axis=1).reshape(2, 3, *shape)
+    maps = table.take(labels, axis=1, mode="clip").reshape(2, 3, *shape)
     x = np.arange(shape[1], dtype=np.float32)
     y = np.arange(shape[0], dtype=np.float32)[:, None]
     map_x, map_y = (by_x * x + by_y * y + shift for by_x, by_y, shift in maps)
     warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR)
     # Soften the outline where the sheet turns away from the camera: full one pixel in.
-    _, covered = cv2.threshold(labels, 0, 255, cv2.THRESH_BINARY)
+    covered = np.multiply(labels > 0, 255, dtype=np.uint8)
     covered = cv2.blur(covered, (3, 3), borderType=cv2.BORDER_REPLICATE)
     soft = cv2.subtract(covered, cv2.bitwise_not(covered))
     return cv2.multiply(warped, cv2.merge([soft] * 4), scale=1 / 255)

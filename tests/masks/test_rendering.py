@@ -15,7 +15,7 @@ POSES = [
         (-40, -20, 0), (0, 25, 0), (0, -30, 0), (10, 0, 90), (0, 0, 180),
     ]
 ]  # fmt: skip
-PLAIN = {"feather": 0.0, "match_light": False}
+PLAIN = {"feather": 0.0, "match_light": False, "match_quality": False}
 
 
 def pose_name(pose):

@@ -8,8 +8,8 @@ def test_later_triangles_cover_earlier_ones():
     picture[:, :5], picture[:, 5:] = 100, 200
     source = np.array([[[0, 0], [4, 0], [0, 9]], [[9, 0], [9, 9], [6, 9]]], float)
     target = np.array([[[0, 0], [30, 0], [0, 30]], [[0, 0], [30, 0], [0, 30]]], float)
-    first_last = warping.warp(picture, source, target, (40, 40))
-    last_first = warping.warp(picture, source[::-1], target, (40, 40))
+    first_last = warping.warp(picture, source, target, (0, 0, 40, 40))
+    last_first = warping.warp(picture, source[::-1], target, (0, 0, 40, 40))
     assert first_last[8, 8, 0] == 200
     assert last_first[8, 8, 0] == 100
     assert not first_last[35, 35].any()
