@@ -13,7 +13,7 @@ from maskarc import losses
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 FIXED = {
     "norm-softmax": losses.norm_softmax_logits,

@@ -31,7 +31,7 @@ def test_curricularface():
     )
     np.testing.assert_allclose(state, progress, rtol=1e-5)
     theta = np.arccos(COSINES[ROWS, LABELS])
-    hard = COSINES > np.cos(theta + 0.5)[:, None]
+    hard = np.cos(theta + 0.5)[:, None] < COSINES
     expected = np.where(hard, COSINES * (progress + COSINES), COSINES)
     expected[ROWS, LABELS] = guarded(theta, 0.5)
     got = losses.curricularface_logits(JAX_COSINES, JAX_LABELS, state)

@@ -185,7 +185,7 @@ def test_wrong_arguments():
         losses.blockwise_cross_entropy(x, w, y.astype(jnp.float32))
     with pytest.raises(ValueError, match="velocity"):
         losses.blockwise_sgd(x, w, jnp.zeros(3), y, learning_rate=0.1)
-    with pytest.raises(ValueError, match="3..9 samples"):
+    with pytest.raises(ValueError, match=r"3\.\.9 samples"):
         losses.sample_classes(jax.random.key(0), y, num_classes=9, num_samples=2)
 
 
