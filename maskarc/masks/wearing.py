@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from maskarc import landmarks as landmark_lib
-from maskarc.masks import rendering, sampling, types
+from maskarc.masks import mixture, rendering, sampling, types
 
 
 def photo_rng(seed: int, name: str) -> np.random.Generator:
@@ -26,7 +26,7 @@ def photo_rng(seed: int, name: str) -> np.random.Generator:
 def put_on(
     image: np.ndarray,
     landmarks: np.ndarray,
-    masks: Sequence[types.Mask],
+    masks: Sequence[types.Mask] | mixture.Mixture,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, types.Mask]:
     """Puts a random mask of near pose on a face.
@@ -34,7 +34,7 @@ def put_on(
     Args:
       image: uint8[H, W, 3], RGB; not written to.
       landmarks: float[68, 2], (x, y) in pixels.
-      masks: to choose from; not empty.
+      masks: to choose from, not empty; or a mixture to draw from.
       rng: the source of randomness.
 
     Returns:
@@ -43,5 +43,9 @@ def put_on(
     Raises:
       ValueError: no masks, or landmarks that do not span a face.
     """
-    mask = sampling.choose(masks, landmark_lib.head_pose(landmarks), rng)
+    pose = landmark_lib.head_pose(landmarks)
+    if isinstance(masks, mixture.Mixture):
+        mask = masks.choose(pose, rng)
+    else:
+        mask = sampling.choose(masks, pose, rng)
     return rendering.render(image, landmarks, mask), mask
