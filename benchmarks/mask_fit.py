@@ -10,7 +10,9 @@ Prints, per bin of yaw:
   hard     share of the step in brightness across the mask's edge that one pixel takes;
            a cut with scissors has 1
 
-The lower face is known by the landmarks alone: where they are wrong, so is the number.
+The lower face and the outline are known by landmarks. Those of `--judge`, a detector
+other than the one that masks are placed by, keep a method from being judged by the very
+points that it draws a polygon through.
 """
 
 import collections
@@ -26,6 +28,8 @@ from maskarc import landmarks as landmark_lib
 from maskarc.masks import light, mixture, rendering
 
 _PHOTOS = flags.DEFINE_string("photos", None, "Folder of photos.", required=True)
+_DETECTOR = flags.DEFINE_string("detector", "mesh", "Whose landmarks place masks.")
+_JUDGE = flags.DEFINE_string("judge", "dlib", "Whose landmarks measure them.")
 _LIMIT = flags.DEFINE_integer("limit", 300, "Photos to look at.")
 _MASKS = flags.DEFINE_string("masks", "surgical,kn95,cloth", "A mixture.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the choice of photos and masks.")
@@ -37,15 +41,15 @@ def main(_) -> None:
     rng = np.random.default_rng(_SEED.value)
     names = images.list_images(pathlib.Path(_PHOTOS.value))
     chosen = rng.permutation(len(names))[: _LIMIT.value]
-    detector = landmark_lib.create_detector()
+    detector = landmark_lib.create_detector(_DETECTOR.value)
+    judge = landmark_lib.create_detector(_JUDGE.value)
     masks, cuts = mixture.parse(_MASKS.value), original_method.cut_outs()
     rows = collections.defaultdict(list)
     for index in chosen:
         image = images.read_image(pathlib.Path(_PHOTOS.value, names[index]))
-        faces = detector(image)
-        if not faces:
+        points, judged = _main_points(image, detector), _main_points(image, judge)
+        if points is None or judged is None or not _is_same(points, judged):
             continue
-        points = landmark_lib.main_face(faces, image.shape).points[:, :2]
         pose = landmark_lib.head_pose(points)
         drawn = int(np.digitize(np.degrees(abs(pose.yaw)), _BINS))
         mask = masks.choose(pose, rng)
@@ -53,7 +57,7 @@ def main(_) -> None:
         cut = original_method.nearest(cuts, pose.yaw)
         theirs = original_method.render(image, points, cut)
         for name, (result, alpha) in (("maskarc", ours), ("original", theirs)):
-            rows[drawn, name].append(measure(image, result, alpha, points))
+            rows[drawn, name].append(measure(image, result, alpha, judged))
     print(
         f"{'yaw':>8} {'method':>9} {'faces':>6} {'covered':>8} {'spill':>6} {'hard':>5}"
     )
@@ -66,11 +70,24 @@ def main(_) -> None:
         )
 
 
+def _main_points(image: np.ndarray, detector) -> np.ndarray | None:
+    faces = [face for face in detector(image) if face.layout == "68"]
+    if not faces:
+        return None
+    return landmark_lib.main_face(faces, image.shape).points[:, :2]
+
+
+def _is_same(points: np.ndarray, others: np.ndarray) -> bool:
+    """Whether two sets of landmarks lie on one face."""
+    eyes = np.linalg.norm(points[45] - points[36])
+    return bool(np.linalg.norm(points.mean(axis=0) - others.mean(axis=0)) < eyes)
+
+
 def measure(
     image: np.ndarray, result: np.ndarray, alpha: np.ndarray, points: np.ndarray
 ) -> tuple[float, float, float]:
     """The three numbers of one face."""
-    covered, lower = alpha > 127, _filled(image, points[[*range(2, 15), 30]])
+    covered, lower = alpha > 127, _filled(image, points[[*range(3, 14), 30]])
     face = _filled(image, cv2.convexHull(points.astype(np.float32))[:, 0])
     eyes = np.linalg.norm(points[45] - points[36]) / 1.42
     grown = cv2.dilate(face, _disc(0.08 * eyes)) > 0

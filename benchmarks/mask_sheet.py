@@ -125,8 +125,8 @@ def cell(shot: Shot, mask: types.Mask) -> np.ndarray:
     result = rendering.render(image, points, mask)
     reach = 0.85 * np.ptp(points, axis=0).max()
     middle = points.mean(axis=0)
-    left, top = np.maximum(middle - np.array([reach, 0.9 * reach]), 0).astype(int)
-    right, bottom = np.maximum(middle + np.array([reach, 1.1 * reach]), 1).astype(int)
+    left, top = np.maximum(middle - reach * np.array([1, 0.9]), 0).astype(int)
+    right, bottom = np.maximum(middle + reach * np.array([1, 1.1]), 1).astype(int)
     return result[top:bottom, left:right]
 
 

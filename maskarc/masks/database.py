@@ -2,7 +2,8 @@
 
 A database is ``{"format": "maskarc-masks", "version": 1, "masks": [...]}``. Each mask
 holds the fields of `types.Mask`; its picture is a PNG, either in base64 as ``"png"`` or
-beside the JSON as ``"image"``, a path relative to it. The format of the system that
+beside the JSON as ``"image"``, a path relative to it. A built-in drawing is kept by its
+name alone, as ``"drawing"``. The format of the system that
 maskarc follows, ``{"masks": [{"s1", "s2", "points", "base64_img"}]}``, is read as well.
 """
 
@@ -83,7 +84,7 @@ def save(path: str | os.PathLike[str], masks: Sequence[types.Mask]) -> None:
     """Writes a database with the pictures inside, atomically; makes the folder.
 
     Raises:
-      ValueError: there are no masks, or two of one name.
+      ValueError: there are no masks, two of one name, or a variation of a drawing.
     """
     if not masks or len({mask.name for mask in masks}) < len(masks):
         raise ValueError("expected one or more masks of different names")
@@ -140,6 +141,13 @@ def _check_format(content: Any, name: str) -> bool:
 
 
 def _to_record(mask: types.Mask) -> dict[str, Any]:
+    if mask.sheet is not None:
+        if mask not in drawing.builtin_masks():
+            raise ValueError(
+                f"{mask.name} is a variation of a drawing; only cut-outs and the "
+                "built-in drawings themselves can be saved"
+            )
+        return {"name": mask.name, "drawing": mask.name}
     buffer = io.BytesIO()
     PIL.Image.fromarray(np.ascontiguousarray(mask.rgba)).save(buffer, "PNG")
     return {
@@ -160,6 +168,14 @@ def _to_record(mask: types.Mask) -> dict[str, Any]:
 
 
 def _from_record(record: dict[str, Any], folder: pathlib.Path) -> types.Mask:
+    if "drawing" in record:
+        for mask in drawing.builtin_masks():
+            if mask.name == record["drawing"]:
+                return mask
+        raise ValueError(
+            f"unknown drawing {record['drawing']!r}; expected one of "
+            f"{', '.join(drawing.STYLES)}"
+        )
     if "png" in record:
         rgba, has_alpha = decode_png(_unbase64(record["png"]))
     else:

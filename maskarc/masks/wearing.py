@@ -8,7 +8,7 @@ import numpy as np
 
 from maskarc import geometry
 from maskarc import landmarks as landmark_lib
-from maskarc.masks import rendering, sampling, types
+from maskarc.masks import mixture, rendering, sampling, types
 
 _NO_IMAGE = np.empty([0, 0, 3], np.uint8)
 
@@ -61,7 +61,7 @@ def order_faces(
 def put_on(
     image: np.ndarray,
     landmarks: np.ndarray,
-    masks: Sequence[types.Mask],
+    masks: Sequence[types.Mask] | mixture.Mixture,
     rng: np.random.Generator,
 ) -> Worn:
     """Puts a random mask of near pose on a face.
@@ -69,7 +69,7 @@ def put_on(
     Args:
       image: uint8[H, W, 3], RGB; not written to.
       landmarks: float[68, 2], (x, y) in pixels.
-      masks: to choose from; not empty.
+      masks: to choose from, not empty; or a mixture to draw from.
       rng: the source of randomness.
 
     Raises:
@@ -77,7 +77,10 @@ def put_on(
       ValueError: no masks, or landmarks that do not span a face.
     """
     pose = landmark_lib.head_pose(landmarks)
-    mask = sampling.choose(masks, pose, rng)
+    if isinstance(masks, mixture.Mixture):
+        mask = masks.choose(pose, rng)
+    else:
+        mask = sampling.choose(masks, pose, rng)
     result, alpha = rendering.render_with_alpha(image, landmarks, mask)
     return Worn(image=result, alpha=alpha, mask=mask, pose=pose)
 
@@ -85,7 +88,7 @@ def put_on(
 def put_on_all(
     image: np.ndarray,
     faces: Sequence[np.ndarray],
-    masks: Sequence[types.Mask],
+    masks: Sequence[types.Mask] | mixture.Mixture,
     *,
     seed: int,
     name: str = "",

@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 import json
 
@@ -208,3 +209,22 @@ def test_missing_files_and_empty_databases(tmp_path, masks):
         with pytest.raises(ValueError, match="one or more masks of different names"):
             database.save(tmp_path / "m.json", bad)
     assert not list(tmp_path.iterdir())
+
+
+def test_drawings_are_kept_by_name(tmp_path):
+    drawings = drawing.builtin_masks()[:2]
+    database.save(tmp_path / "d.json", drawings)
+    assert database.load(tmp_path / "d.json") == drawings
+    assert (tmp_path / "d.json").stat().st_size < 1000
+
+
+def test_variations_and_unknown_drawings_are_refused(tmp_path):
+    varied = dataclasses.replace(drawing.builtin_masks()[0], name="mine")
+    with pytest.raises(ValueError, match="mine is a variation"):
+        database.save(tmp_path / "d.json", [varied])
+    (tmp_path / "d.json").write_text(
+        '{"format": "maskarc-masks", "version": 1, '
+        '"masks": [{"name": "a", "drawing": "veil"}]}'
+    )
+    with pytest.raises(ValueError, match=r"unknown drawing 'veil'.*surgical_blue"):
+        database.load(tmp_path / "d.json")

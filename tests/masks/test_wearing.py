@@ -1,6 +1,6 @@
 import numpy as np
 
-from maskarc.masks import wearing
+from maskarc.masks import mixture, wearing
 
 
 def test_the_generator_depends_on_seed_and_name_alone():
@@ -54,3 +54,16 @@ def test_every_face_has_its_own_generator_and_the_smallest_is_last(make_mask, pr
     )
     np.testing.assert_array_equal(image, second.image)
     assert again.shape == photo.shape and (photo == 128).all()
+
+
+def test_a_mixture_is_drawn_from(project):
+    photo = np.full((240, 200, 3), (200, 150, 120), np.uint8)
+    drawn = mixture.parse("cloth_black[red], cloth_black[blue]")
+    seen = set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        worn = wearing.put_on(photo, project(), drawn, rng)
+        red, _, blue = worn.image[145, 70].astype(int)
+        assert ("[red]" if red > blue else "[blue]") in worn.mask.name
+        seen.add(worn.mask.name)
+    assert len(seen) == 2
