@@ -66,10 +66,7 @@ def prepare(
     if (data_dir / NAME).exists():
         raise ValueError(f"{data_dir / NAME} exists; give another data_dir")
     names = images.list_files(source)
-    masking.forget()
-    bulk.load_table.cache_clear()
-    masking.load_masks(settings.masks)
-    masking.load_detector(settings)
+    bulk.load_afresh(settings)
     rows: dict[str, dict[str, Any]] = {}
     with tfds.core.registered.skip_registration():  # or a second one would clash
         builder_class = _builder_class(tfds, source, names, settings, rows)
@@ -152,15 +149,11 @@ def _example(
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The row of a photo, and its example if a mask was put on."""
     known = bulk.known_row(bulk.load_table(settings), name)
-    data, problem = bulk.read_photo(source, name)
-    if problem:
-        result = masking.left_out(name, settings, manifest.UNREADABLE, problem)
-    else:
-        result = masking.mask_photo(data, name, settings, known)
+    result = bulk.mask_file(source, name, settings, known)
     if result.row["outcome"] != manifest.MASKED:
         return result.row, None
     [face, *_] = result.row["faces"]
-    photo = images.decode_image(data, name, max_pixels=settings.max_pixels)
+    photo = images.read_image(source / name, max_pixels=settings.max_pixels)
     return result.row, {
         "image": _png(photo),
         "masked_image": _png(images.decode_image(result.files[name], name)),

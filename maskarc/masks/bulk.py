@@ -125,26 +125,42 @@ def prepare(
     Raises:
       As `mask_folder`; nothing is written then.
     """
-    masking.forget()  # files may have changed since this process read them
-    load_table.cache_clear()
     root, names, output = _places(pathlib.Path(source), pathlib.Path(output), settings)
-    masks = masking.load_masks(settings.masks)
-    masking.load_detector(settings)
-    load_table(settings)
+    masks = load_afresh(settings)
     summary = dataclasses.asdict(settings) | {"labels": list(settings.labels)}
     _check_settings(output, summary | {"masks_digest": _digest(masks)})
     return root, names, output
 
 
+def load_afresh(settings: masking.Settings) -> tuple[types.Mask, ...]:
+    """Reads masks, detector and landmark table anew; their files may have changed.
+
+    Raises:
+      As `masking.mask_photo`, for settings with which no photo can be masked.
+    """
+    masking.forget()
+    load_table.cache_clear()
+    masking.load_detector(settings)
+    load_table(settings)
+    return masking.load_masks(settings.masks)
+
+
+def mask_file(
+    root: pathlib.Path,
+    name: str,
+    settings: masking.Settings,
+    known: landmark_files.Row | None,
+) -> masking.MaskedPhoto:
+    """Reads and masks one file, whatever it is; writes nothing."""
+    data, problem = read_photo(root, name)
+    if problem:
+        return masking.left_out(name, settings, manifest.UNREADABLE, problem)
+    return masking.mask_photo(data, name, settings, known)
+
+
 def _mask_file(task: _Task) -> dict[str, Any]:
     """Masks one file, in any process, and returns its row."""
-    data, problem = read_photo(task.root, task.name)
-    if problem:
-        result = masking.left_out(
-            task.name, task.settings, manifest.UNREADABLE, problem
-        )
-    else:
-        result = masking.mask_photo(data, task.name, task.settings, task.known)
+    result = mask_file(task.root, task.name, task.settings, task.known)
     for name, content in result.files.items():
         manifest.write_below(task.output, name, content)
     return result.row

@@ -9,6 +9,8 @@ LUMA = np.array([0.299, 0.587, 0.114])
 # Brightness of skin in an ordinary photo, for masks of which no other is known.
 USUAL = 150.0
 GAIN_RANGE = (0.6, 1.5)
+# Lit masks stay below this, so that white ones keep their shading.
+HIGHLIGHT = 250.0
 # Of the brightness of points on the skin: above glasses, hair and shadow among them.
 _PERCENTILE = 70
 

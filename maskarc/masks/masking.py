@@ -103,7 +103,7 @@ def mask_photo(
         return left_out(
             name, settings, manifest.IGNORED, f"its name ends in none of {suffixes}"
         )
-    if detector is None and known is None:
+    if known is None and detector is None:
         return left_out(name, settings, manifest.NO_FACE, "not in the landmark table")
     if known is not None and known.points is None:
         outcome, _, reason = known.outcome.partition(": ")
@@ -113,7 +113,10 @@ def mask_photo(
         photo = images.decode_image(
             data, pathlib.PurePosixPath(name).name, max_pixels=settings.max_pixels
         )
-        faces = [_face(known)] if known else detector(photo, name)  # type: ignore
+        if known is not None:
+            faces = [_face(known)]
+        else:
+            faces = detector(photo, name) if detector is not None else []
         return _mask_faces(photo, name, settings, masks, faces)
     except images.ImageError as error:
         return left_out(name, settings, manifest.UNREADABLE, str(error))

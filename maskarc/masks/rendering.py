@@ -12,8 +12,6 @@ from maskarc.masks import cutouts, light, quality, sheets, types
 
 # Pixels beyond which coordinates cannot be rasterised, nor belong to a photo.
 _FAR = 1e5
-# Lit masks stay below this, so that white ones keep their shading.
-_HIGHLIGHT = 250.0
 
 
 def render(
@@ -82,7 +80,7 @@ def render_with_alpha(
             )
             # Its own shading was in the photo that it was cut from.
             gain = float(lit.gain @ light.LUMA)
-            gain = min(gain, max(1.0, _HIGHLIGHT / highlight))
+            gain = min(gain, max(1.0, light.HIGHLIGHT / highlight))
         else:
             margin = math.ceil(3 * seen.blur)
             placed = sheets.place(

@@ -20,8 +20,6 @@ from maskarc.masks import (
 
 # Brightness of a cell that looks away from the light, and of one that looks into it.
 _AMBIENT, _BRIGHTEST = 0.50, 1.04
-# Lit masks stay below this, so that white ones keep their shading.
-_HIGHLIGHT = 250.0
 _GLOSS_POWER = 14
 # Pixels per face unit below which a coarse mesh is as good as a fine one.
 _SMALL = 60.0
@@ -163,7 +161,9 @@ def _lit(
     size = picture.shape[1::-1]
     shade = cv2.resize(shade, size, interpolation=cv2.INTER_LINEAR)
     # The gain stops where the brightest fabric would be blown out.
-    gain = np.minimum(lit.gain, np.maximum(1.0, _HIGHLIGHT / _brightest(sheet, varied)))
+    gain = np.minimum(
+        lit.gain, np.maximum(1.0, light.HIGHLIGHT / _brightest(sheet, varied))
+    )
     factors = cv2.merge([*(shade * np.float32(g) for g in gain), np.ones_like(shade)])
     result = cv2.multiply(picture, factors, dtype=cv2.CV_8U)
     if sheet.gloss:
