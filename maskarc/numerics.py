@@ -80,16 +80,19 @@ def _angle_jvp(primals, tangents):
     return _angle(t), -dt / jnp.maximum(_sine(t), SINE_FLOOR)
 
 
-def sine_of_arccos(cosines: ArrayLike) -> jax.Array:
-    """sin(arccos(t)) = √(1 − t²).
+def cosine_of_sum(cosines: ArrayLike, angle: ArrayLike) -> jax.Array:
+    """cos(θ + a) = cos θ cos a − sin θ sin a, without taking an arccos.
 
     Args:
-      cosines: float[...], nominally in [−1, 1]; rounding may have pushed it beyond.
+      cosines: float[...], cos θ for θ in [0, π].
+      angle: a in radians, of either sign, broadcast against the cosines.
 
     Returns:
-      float32[...] in [0, 1]; its slope is bounded by 1 / `SINE_FLOOR`.
+      float32[...], with a finite slope in cos θ everywhere.
     """
-    return _sine(widen(cosines))
+    cosines = widen(cosines)
+    angle = jnp.broadcast_to(jnp.asarray(angle, cosines.dtype), cosines.shape)
+    return cosines * jnp.cos(angle) - _sine(cosines) * jnp.sin(angle)
 
 
 def arccos(cosines: ArrayLike) -> jax.Array:

@@ -84,7 +84,7 @@ def curricularface_logits(
         target_cosines = margins.target_cosines(cosines, labels)
     own = numerics.widen(target_cosines)
     # The comparison is with cos(θ_y + m) itself, also where θ_y + m > π.
-    turned = own * math.cos(margin) - numerics.sine_of_arccos(own) * math.sin(margin)
+    turned = numerics.cosine_of_sum(own, margin)
     t = jax.lax.stop_gradient(numerics.widen(progress))
     is_hard = cosines > turned[..., None]
     others = jnp.where(is_hard, cosines * (t + cosines), cosines)
@@ -182,7 +182,7 @@ def adaface_logits(
 
     def turned(t):
         angle = -margin * quality
-        turned = t * jnp.cos(angle) - numerics.sine_of_arccos(t) * jnp.sin(angle)
+        turned = numerics.cosine_of_sum(t, angle)
         # θ + angle below 0 or above π.
         turned = jnp.where((angle < 0) & (t > jnp.cos(angle)), 1, turned)
         turned = jnp.where((angle > 0) & (t < -jnp.cos(angle)), -1, turned)

@@ -118,18 +118,17 @@ def replace_target(
 def add_angle(cosines: jax.Array, margin: ArrayLike) -> jax.Array:
     """cos(θ + m), and cos θ − m sin m where θ + m > π.
 
-    cos(θ + m) = cos θ cos m − sin θ sin m, so no arccos is taken. Beyond θ + m = π the
-    cosine would rise again; the second form goes on falling.
+    Beyond θ + m = π the cosine would rise again; the second form goes on falling.
 
     Args:
       cosines: float32[...], cos θ.
       margin: m in radians, broadcast against the cosines.
     """
     margin = jnp.broadcast_to(jnp.asarray(margin, cosines.dtype), cosines.shape)
-    cos_m, sin_m = jnp.cos(margin), jnp.sin(margin)
-    turned = cosines * cos_m - numerics.sine_of_arccos(cosines) * sin_m
+    beyond = cosines - margin * jnp.sin(margin)
     # θ + m ≤ π  ⇔  cos θ ≥ cos(π − m) = −cos m.
-    return jnp.where(cosines >= -cos_m, turned, cosines - margin * sin_m)
+    is_within = cosines >= -jnp.cos(margin)
+    return jnp.where(is_within, numerics.cosine_of_sum(cosines, margin), beyond)
 
 
 def check_scale(scale: ArrayLike) -> None:

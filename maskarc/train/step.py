@@ -100,11 +100,10 @@ class Trainer:
             gradients, state.opt_state, trainable
         )
         trainable = optax.apply_updates(trainable, updates)
-        is_label = losses.is_target(labels, self.num_classes)
         metrics = {
             "loss": loss,
             "accuracy": jnp.mean(jnp.argmax(cosines, axis=-1) == labels),
-            "target_cosine": jnp.sum(jnp.where(is_label, cosines, 0)) / labels.size,
+            "target_cosine": losses.target_cosines(cosines, labels).mean(),
             "gradient_norm": optax.tree.norm(gradients),
         }
         state = TrainState(
