@@ -12,7 +12,10 @@ FLIP = flags.DEFINE_bool("flip", False, "Sum the embeddings of crop and mirror i
 
 _IMAGES = flags.DEFINE_string("images", None, "Folder of the photos.", required=True)
 _MASKS = flags.DEFINE_string(
-    "masks", "builtin", "'builtin', a masks.json, or several separated by commas."
+    "masks",
+    "builtin",
+    "What masks are drawn from: 'builtin', a masks.json, or a mixture such as "
+    "'surgical:3, cloth[floral]@nose_out=0.1' (maskarc.masks.mixture).",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Which mask goes on which photo.")
 _LANDMARKS = flags.DEFINE_string(

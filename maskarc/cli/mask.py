@@ -19,7 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks",
         default="builtin",
-        help="'builtin', a masks.json, or several with commas (default: builtin)",
+        metavar="MIXTURE",
+        help="what to draw from: builtin, a masks.json, a kind or a mixture such as "
+        "'surgical:3, cloth[floral|#aa2233~0.5]@nose_out=0.1'; MaskTheFace's codes are "
+        "understood too (default: builtin)",
+    )
+    parser.add_argument(
+        "--size-jitter",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="standard deviation of the masks' relative size (default: 0)",
+    )
+    parser.add_argument(
+        "--shift-jitter",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="the same of their place, in eye distances (default: 0)",
     )
     parser.add_argument(
         "--faces",
@@ -81,6 +98,8 @@ def run(arguments: argparse.Namespace) -> None:
         worker_count=arguments.workers,
         progress=not arguments.quiet,
         masks=arguments.masks,
+        size_jitter=arguments.size_jitter,
+        shift_jitter=arguments.shift_jitter,
         seed=arguments.seed,
         faces=arguments.faces,
         detector=arguments.detector,

@@ -15,7 +15,7 @@ import numpy as np
 
 from maskarc import alignment, landmarks
 from maskarc import images as image_files
-from maskarc.masks import database, wearing
+from maskarc.masks import database, mixture, wearing
 from maskarc.masks import types as mask_types
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class FaceCrops:
     images: tuple[tuple[str, bool], ...]
     table: landmarks.LandmarkTable
     size: int = alignment.CROP_SIZE
-    masks: tuple[mask_types.Mask, ...] = ()
+    masks: tuple[mask_types.Mask, ...] | mixture.Mixture = ()
     seed: int = 0
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class Photos:
 
     Attributes:
       root: the folder.
-      masks: "builtin", a masks.json, or several separated by commas.
+      masks: what is drawn from, in the language of `masks.mixture`.
       seed: which mask goes on which photo, ≥ 0.
       landmarks: landmark table; empty to find them.
       detector: landmark back end, where there is no table; empty picks one.
@@ -113,7 +113,7 @@ class Photos:
             images=tuple(images),
             table=table,
             size=size,
-            masks=database.load_all(self.masks),
+            masks=mixture.parse(self.masks),
             seed=self.seed,
         )
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from maskarc import alignment
 from maskarc.landmarks import canonical, layouts
+from maskarc.masks import mixture, wearing
 from maskarc.masks import types as mask_types
-from maskarc.masks import wearing
 
 Element = dict[str, Any]
 
@@ -28,19 +28,19 @@ class RandomMask(grain.transforms.RandomMap):
     (`alignment.align`) of any size without them, where the mean face's serve.
 
     Attributes:
-      masks: to choose from; `masks.database.load_all` reads them.
+      masks: to choose from, or a mixture to draw from (`masks.mixture.parse`).
       probability: share of the faces that get one, in [0, 1].
 
     Example:
-      >>> from maskarc.masks import database
-      >>> transform = RandomMask(database.load("builtin"), probability=1.0)
+      >>> mixture = mixture.parse("surgical:3, cloth[floral]@nose_out=0.1")
+      >>> transform = RandomMask(mixture, probability=1.0)
       >>> crop = {"image": np.full([112, 112, 3], 150, np.uint8), "label": 0}
       >>> masked = transform.random_map(crop, np.random.default_rng(0))
       >>> bool((masked["image"][80] != 150).any())
       True
     """
 
-    masks: tuple[mask_types.Mask, ...]
+    masks: tuple[mask_types.Mask, ...] | mixture.Mixture
     probability: float = 0.5
 
     def random_map(self, element: Element, rng: np.random.Generator) -> Element:

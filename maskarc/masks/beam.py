@@ -52,7 +52,7 @@ def mask_files(
     if not _is_remote(source) and not _is_remote(output):
         bulk.prepare(source, output, settings)
     if "yolo" in settings.labels:
-        yaml = labels.yolo_yaml(masking.kinds(masking.load_masks(settings.masks)))
+        yaml = labels.yolo_yaml(masking.load_masks(settings).kinds)
         _write(f"{output}/{labels.YOLO_NAMES}", yaml.encode())
     pipeline = beam.Pipeline(
         options=beam.options.pipeline_options.PipelineOptions(list(pipeline_arguments))

@@ -8,7 +8,6 @@ were found here, and what else was asked for (`masking.Settings`).
 import collections
 import dataclasses
 import functools
-import hashlib
 import json
 import os
 import pathlib
@@ -20,7 +19,7 @@ import tqdm
 from maskarc import images, landmarks
 from maskarc.landmarks import files as landmark_files
 from maskarc.landmarks import table as landmark_table
-from maskarc.masks import labels, manifest, masking, types, workers
+from maskarc.masks import labels, manifest, masking, mixture, workers
 
 SETTINGS, LANDMARKS = "settings.json", "landmarks.npz"
 MANIFEST, MASKED = manifest.NAME, manifest.MASKED
@@ -128,11 +127,11 @@ def prepare(
     root, names, output = _places(pathlib.Path(source), pathlib.Path(output), settings)
     masks = load_afresh(settings)
     summary = dataclasses.asdict(settings) | {"labels": list(settings.labels)}
-    _check_settings(output, summary | {"masks_digest": _digest(masks)})
+    _check_settings(output, summary | {"masks_digest": masks.digest()})
     return root, names, output
 
 
-def load_afresh(settings: masking.Settings) -> tuple[types.Mask, ...]:
+def load_afresh(settings: masking.Settings) -> mixture.Mixture:
     """Reads masks, detector and landmark table anew; their files may have changed.
 
     Raises:
@@ -142,7 +141,7 @@ def load_afresh(settings: masking.Settings) -> tuple[types.Mask, ...]:
     load_table.cache_clear()
     masking.load_detector(settings)
     load_table(settings)
-    return masking.load_masks(settings.masks)
+    return masking.load_masks(settings)
 
 
 def mask_file(
@@ -246,7 +245,7 @@ def _write_summaries(
     settings: masking.Settings,
 ) -> None:
     """Writes the files that are about the whole set."""
-    kinds = masking.kinds(masking.load_masks(settings.masks))
+    kinds = masking.load_masks(settings).kinds
     if "yolo" in settings.labels:
         images.write_bytes(output / labels.YOLO_NAMES, labels.yolo_yaml(kinds).encode())
     if "coco" in settings.labels:
@@ -292,12 +291,3 @@ def _check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:
             f"{output} was made with other settings ({', '.join(changed)}); repeat the "
             "command with the same ones or give a new output folder"
         )
-
-
-def _digest(masks: tuple[types.Mask, ...]) -> str:
-    """Tells one set of masks from another, wherever they are stored."""
-    digest = hashlib.sha256()
-    for mask in masks:
-        for part in (mask.name.encode(), mask.rgba.tobytes(), mask.landmarks.tobytes()):
-            digest.update(part)
-    return digest.hexdigest()[:16]

@@ -34,15 +34,6 @@ MAX_PIXELS = 2**24
 _ORIGINAL_INDICES = np.array([28, *range(1, 16)])
 
 
-def load_all(names: str) -> tuple[types.Mask, ...]:
-    """Reads several databases, named with commas between: "builtin,masks.json".
-
-    Raises:
-      FileNotFoundError, ValueError: as `load`.
-    """
-    return tuple(mask for name in names.split(",") for mask in load(name.strip()))
-
-
 def load(path: str | os.PathLike[str]) -> tuple[types.Mask, ...]:
     """Reads a database, or draws the masks of "builtin".
 

@@ -93,7 +93,7 @@ def face_record(
         "mask": worn.mask.name,
         "kind": worn.mask.kind,
         "mirrored": worn.mask.is_mirrored,
-        "wear": "correct",
+        "wear": worn.mask.variation.worn.name,
         **labels.region(worn.alpha),
     }
 

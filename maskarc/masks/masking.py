@@ -12,7 +12,7 @@ from maskarc import images, landmarks
 from maskarc.landmarks import files as landmark_files
 from maskarc.landmarks import registry
 from maskarc.landmarks import types as landmark_types
-from maskarc.masks import database, figures, labels, manifest, types, wearing
+from maskarc.masks import database, figures, labels, manifest, mixture, wearing
 
 FACES = ("main", "all")
 # Folder below the output for the pictures that go with a masked photo.
@@ -24,7 +24,10 @@ class Settings:
     """What to do with every photo of a set.
 
     Attributes:
-      masks: "builtin", a masks.json, or several separated by commas.
+      masks: what is drawn from, in the language of `masks.mixture`: "builtin", a
+        masks.json, "surgical:3, cloth[floral]@nose_out=0.1".
+      size_jitter: see `mixture.Mixture`, ≥ 0.
+      shift_jitter: likewise.
       seed: which mask goes on which face, ≥ 0.
       detector: landmark back end; empty takes the first that is installed.
       landmark_file: landmarks to use instead of a detector: a table by photo name, or
@@ -41,6 +44,8 @@ class Settings:
     """
 
     masks: str = database.BUILTIN
+    size_jitter: float = 0.0
+    shift_jitter: float = 0.0
     seed: int = 0
     detector: str = ""
     landmark_file: str = ""
@@ -55,6 +60,11 @@ class Settings:
         object.__setattr__(self, "labels", tuple(sorted(set(self.labels))))
         if self.seed < 0:
             raise ValueError(f"expected a seed of 0 or more, got {self.seed}")
+        for name in ("size_jitter", "shift_jitter"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"expected {name} from 0 to 1, got {getattr(self, name)}"
+                )
         if self.faces not in FACES:
             raise ValueError(f"expected faces 'main' or 'all', got {self.faces!r}")
         if unknown := set(self.labels) - set(labels.FORMATS):
@@ -97,7 +107,7 @@ def mask_photo(
       FileNotFoundError, ValueError, ImportError: masks or detector cannot be had.
         Whatever is wrong with the photo itself becomes its outcome.
     """
-    masks, detector = load_masks(settings.masks), load_detector(settings)
+    masks, detector = load_masks(settings), load_detector(settings)
     if not images.is_image(name):
         suffixes = ", ".join(sorted(images.SUFFIXES))
         return left_out(
@@ -148,10 +158,14 @@ def with_detector(settings: Settings) -> Settings:
     return dataclasses.replace(settings, detector=registry.first_installed())
 
 
+def load_masks(settings: Settings) -> mixture.Mixture:
+    """The mixture of these settings, read once a process."""
+    return _parse_masks(settings.masks, settings.size_jitter, settings.shift_jitter)
+
+
 @functools.lru_cache(maxsize=2)
-def load_masks(names: str) -> tuple[types.Mask, ...]:
-    """`database.load_all`, once a process."""
-    return database.load_all(names)
+def _parse_masks(text: str, size_jitter: float, shift_jitter: float) -> mixture.Mixture:
+    return mixture.parse(text, size_jitter=size_jitter, shift_jitter=shift_jitter)
 
 
 def load_detector(settings: Settings) -> landmarks.Detector | None:
@@ -168,13 +182,8 @@ def _create_detector(name: str, landmark_file: str) -> landmarks.Detector | None
 
 def forget() -> None:
     """Makes the next calls read masks and detectors anew."""
-    load_masks.cache_clear()
+    _parse_masks.cache_clear()
     _create_detector.cache_clear()
-
-
-def kinds(masks: tuple[types.Mask, ...]) -> list[str]:
-    """The types of mask in a set, sorted: the classes of its labels."""
-    return sorted({mask.kind for mask in masks})
 
 
 def _face(known: landmark_files.Row) -> landmarks.Face:
@@ -187,7 +196,7 @@ def _mask_faces(
     photo: np.ndarray,
     name: str,
     settings: Settings,
-    masks: tuple[types.Mask, ...],
+    masks: mixture.Mixture,
     faces: list[landmarks.Face],
 ) -> MaskedPhoto:
     finite = [face for face in faces if np.isfinite(face.points).all()]
@@ -215,7 +224,7 @@ def _mask_faces(
     content = images.encode_image(result, name)
     files = _extras(photo, result, records, put_on, name, settings)
     if "yolo" in settings.labels:
-        text = labels.yolo_text(records, (width, height), kinds(masks))
+        text = labels.yolo_text(records, (width, height), masks.kinds)
         files[labels.yolo_name(name)] = text.encode()
     row |= {
         "outcome": manifest.MASKED,

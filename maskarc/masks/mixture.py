@@ -8,9 +8,9 @@ A mixture is a list of items with commas between. An item is
 
 of which only the type is needed:
 
-- type: a mask (`cloth_navy`), a kind (`cloth`: any of its masks), `any`, or a
-  masks.json, of whose masks one of near pose is taken. After `+` follows what is
-  worn beneath.
+- type: a mask (`cloth_navy`), a kind (`cloth`: any of its masks), `builtin` (any
+  drawing), or a masks.json, of whose masks one of near pose is taken. After `+` follows
+  what is worn beneath.
 - dyes: one of them, in equal shares, dyes a drawing: a colour (`#aa2233`, `navy`,
   `random`), a pattern (`floral`, `camouflage`, …; `pattern` for any) or an image file;
   `own` leaves it as it is. After `~` its weight against the mask's own colour, 0 to 1.
@@ -24,6 +24,7 @@ MaskTheFace's codes are understood as well: `surgical-#aabbcc`, `cloth-green`,
 
 import dataclasses
 import functools
+import hashlib
 import pathlib
 import re
 
@@ -41,11 +42,12 @@ from maskarc.masks import (
     wear,
 )
 
-ANY = "any"
+# Names for all drawings; the last is MaskTheFace's.
+_ALL = (database.BUILTIN, "any", "random")
 # Variants of a generated pattern that are drawn from.
 _VARIANTS = 12
 _ITEM = re.compile(
-    r"(?P<layers>(?:[^\[\]:@]|\[[^\]]*\])+)(?::(?P<weight>[^@]*))?(?P<wear>(?:@[^@]*)*)"
+    r"(?P<layers>(?:[^\[\]@]|\[[^\]]*\])+?)(?::(?P<weight>[^@:/\\\]]*))?(?P<wear>(?:@[^@]*)*)"
 )
 _LAYER = re.compile(r"(?P<type>[^\[\]]+)(?:\[(?P<dyes>[^\]]*)\])?")
 
@@ -129,6 +131,31 @@ class Mixture:
     items: tuple[Item, ...]
     size_jitter: float = 0.0
     shift_jitter: float = 0.0
+
+    @functools.cached_property
+    def masks(self) -> tuple[types.Mask, ...]:
+        """All that may be drawn, undyed, each once."""
+        layers = (layer for item in self.items for layer in item.layers)
+        return tuple(dict.fromkeys(mask for layer in layers for mask in layer.masks))
+
+    @property
+    def kinds(self) -> list[str]:
+        """The types of mask, sorted: the classes of the labels of a masked set."""
+        outermost = (item.layers[0] for item in self.items)
+        return sorted({mask.kind for layer in outermost for mask in layer.masks})
+
+    def digest(self) -> str:
+        """Tells it from a mixture of other pictures, wherever they are stored."""
+        digest = hashlib.sha256()
+        for mask in self.masks:
+            digest.update(mask.name.encode())
+            digest.update(mask.rgba.tobytes())
+            digest.update(mask.landmarks.tobytes())
+        layers = (layer for item in self.items for layer in item.layers)
+        for dye in (dye for layer in layers for dye in layer.dyes):
+            if _is_image(dye.text):
+                digest.update(textures.picture(dye.text).pixels.tobytes())
+        return digest.hexdigest()[:16]
 
     @functools.cached_property
     def _cumulated(self) -> np.ndarray:
@@ -224,11 +251,11 @@ def _masks(name: str) -> tuple[types.Mask, ...]:
     known = drawing.builtin_masks()
     kinds = list(dict.fromkeys(mask.kind for mask in known))
     found = tuple(mask for mask in known if wanted in (mask.name, mask.kind))
-    if wanted in (ANY, "random"):
+    if wanted in _ALL:
         found = known
     if not found:
         raise ValueError(
-            f"unknown mask {name!r}; expected {ANY}, a masks.json, a kind "
+            f"unknown mask {name!r}; expected {database.BUILTIN}, a masks.json, a kind "
             f"({', '.join(kinds)}) or one of {', '.join(mask.name for mask in known)}"
         )
     return found

@@ -55,7 +55,7 @@ def choose(
     return mask.mirrored()
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=64)
 def _angles(masks: tuple[types.Mask, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Yaw and pitch float64[M, 2], and which masks are drawings bool[M]."""
     angles = np.array([[mask.pose.yaw, mask.pose.pitch] for mask in masks])

@@ -17,6 +17,7 @@ class Wear:
     """Where the sheet of a mask lies.
 
     Attributes:
+      name: of this way of wearing.
       top: v at which the middle of the upper edge lies; `UPPER` is correct.
       bottom: the same for the lower edge; `LOWER` is correct.
       bulge: factor on how far the mask's own form stands off the face.
@@ -24,6 +25,7 @@ class Wear:
       width: factor on the sheet's width.
     """
 
+    name: str
     top: float
     bottom: float
     bulge: float = 1.0
@@ -35,13 +37,16 @@ class Wear:
 UPPER, LOWER = 0.12, 1.86
 
 WEARS = {
-    "correct": Wear(top=UPPER, bottom=LOWER),
-    "high": Wear(top=-0.02, bottom=1.80),
-    "low": Wear(top=0.27, bottom=1.93),
-    "loose": Wear(top=0.20, bottom=1.97, bulge=1.1, slack=0.09, width=1.06),
-    "nose_out": Wear(top=0.68, bottom=1.97, bulge=0.8, slack=0.02),
-    "mouth_out": Wear(top=1.20, bottom=2.13, bulge=0.5, slack=0.04),
-    "under_chin": Wear(top=1.64, bottom=2.40, bulge=0.25, slack=0.03),
+    worn.name: worn
+    for worn in (
+        Wear(name="correct", top=UPPER, bottom=LOWER),
+        Wear(name="high", top=-0.02, bottom=1.80),
+        Wear(name="low", top=0.27, bottom=1.93),
+        Wear(name="loose", top=0.20, bottom=1.97, bulge=1.1, slack=0.09, width=1.06),
+        Wear(name="nose_out", top=0.68, bottom=1.97, bulge=0.8, slack=0.02),
+        Wear(name="mouth_out", top=1.20, bottom=2.13, bulge=0.5, slack=0.04),
+        Wear(name="under_chin", top=1.64, bottom=2.40, bulge=0.25, slack=0.03),
+    )
 }
 
 

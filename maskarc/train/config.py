@@ -31,9 +31,13 @@ class TrainConfig:
     # Root of all randomness: initial weights, order, augmentation, dropout.
     seed: int = 0
 
-    # Augmentation: "builtin" drawings or a masks.json, and the share of faces masked.
+    # Augmentation: masks to draw from, in the language of `maskarc.masks.mixture`
+    # ("builtin", a masks.json, "surgical:3, cloth[floral]@nose_out=0.1"), the share of
+    # faces masked, and the jitter of size (relative) and place (in face units).
     masks: str = "builtin"
     mask_probability: float = 0.5
+    mask_size_jitter: float = 0.0
+    mask_shift_jitter: float = 0.0
     # Chance of a left-right flip.
     flip_probability: float = 0.5
     # Largest relative change of brightness, contrast and saturation.
@@ -94,6 +98,9 @@ class TrainConfig:
             raise ValueError(
                 f"mask_probability must be in [0, 1], got {self.mask_probability}"
             )
+        for name in ("mask_size_jitter", "mask_shift_jitter"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

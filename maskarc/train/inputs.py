@@ -7,7 +7,7 @@ import grain
 
 from maskarc import landmarks
 from maskarc.data import sources, synthetic, transforms
-from maskarc.masks import database
+from maskarc.masks import mixture
 from maskarc.train import config as config_lib
 
 
@@ -38,11 +38,18 @@ def augmentations(
     """The transforms of a configuration: photo → augmented crop.
 
     Raises:
-      ValueError: the mask database is not one.
-      FileNotFoundError: there is none at config.masks.
+      ValueError: config.masks is not a mixture, or a mask database not one.
+      FileNotFoundError: there is none at the path in config.masks.
     """
     return [
-        transforms.RandomMask(database.load_all(config.masks), config.mask_probability),
+        transforms.RandomMask(
+            mixture.parse(
+                config.masks,
+                size_jitter=config.mask_size_jitter,
+                shift_jitter=config.mask_shift_jitter,
+            ),
+            config.mask_probability,
+        ),
         transforms.AlignedCrop(
             config.image_size,
             config.shift_jitter,

@@ -156,7 +156,9 @@ def test_files_that_cannot_be_written_are_one_line(photos, complete, tmp_path):
 def test_a_user_s_mistakes_are_one_line(photos, tmp_path, capsys):
     (tmp_path / "file").write_text("a file")
     for flags, message in (
-        (["--masks=striped"], "no mask database at striped"),
+        (["--masks=striped"], "unknown mask 'striped'; expected builtin"),
+        (["--masks=a.json"], "no mask database at a.json"),
+        (["--size-jitter=-1"], "expected size_jitter from 0 to 1"),
         (["--landmarks=absent.npz"], "no landmark file at absent.npz"),
         (["--detector=eyes"], "unknown detector 'eyes'; expected one of mesh"),
         (["--labels=voc"], "unknown labels voc; expected coco or yolo"),
@@ -184,3 +186,28 @@ def test_one_photo(photos, complete, tmp_path):
     face = json.loads(row)["faces"][0]
     assert np.shape(face["landmarks"]) == (68, 2)
     assert face["kind"] in {"surgical", "n95", "cloth"}
+
+
+def test_a_mixture_reaches_the_manifest(photos, tmp_path):
+    output = tmp_path / "out"
+    arguments = command(
+        photos / "1",
+        output,
+        "--masks=cloth-#e54294, surgical_blue:3@nose_out=0.5",
+        "--size-jitter=0.05",
+        "--labels=yolo",
+        "--quiet",
+    )
+    assert not cli.main(arguments[3:])
+    lines = (output / "manifest.jsonl").read_text().splitlines()
+    faces = [face for line in lines for face in json.loads(line)["faces"]]
+    seen = {(face["mask"], face["kind"], face["wear"]) for face in faces}
+    assert {row for row in seen if row[1] == "surgical"} == {
+        ("surgical_blue", "surgical", "correct"),
+        ("surgical_blue@nose_out", "surgical", "nose_out"),
+    }
+    assert {row[0].partition("[")[2] for row in seen if row[1] == "cloth"} == {
+        "#e54294]"
+    }
+    names = (output / "data.yaml").read_text()
+    assert "cloth" in names and "surgical" in names and "gas" not in names

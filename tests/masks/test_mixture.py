@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 
 from maskarc import geometry
-from maskarc.masks import database, mixture, types, wear
+from maskarc.masks import database, mixture, textures, types, wear
 
 FRONTAL = geometry.Pose(yaw=0.0, pitch=0.0, roll=0.0)
 
@@ -88,6 +88,24 @@ def test_cut_outs_of_a_database(tmp_path, make_mask):
     database.save(tmp_path / "one.json", [make_mask(name="one")])
     [mask] = draw(str(tmp_path / "one.json"), 1)
     assert (mask.name, mask.kind) == ("one", types.PHOTO)
+
+
+def test_what_a_mixture_holds(tmp_path, make_mask):
+    database.save(tmp_path / "one.json", [make_mask(name="one")])
+    mixed = mixture.parse(f"builtin, {tmp_path}/one.json:2, cloth+n95")
+    assert len(mixed.masks) == len(database.load("builtin")) + 1
+    assert mixed.kinds == sorted({mask.kind for mask in mixed.masks})
+    assert mixture.parse("gas, cloth+n95").kinds == ["cloth", "gas"]
+
+
+def test_the_digest_tells_pictures_apart(tmp_path):
+    path = tmp_path / "cloth.png"
+    digests = []
+    for colour in ((10, 20, 30), (10, 20, 31), (10, 20, 30)):
+        PIL.Image.new("RGB", (8, 8), colour).save(path)
+        textures.picture.cache_clear()
+        digests.append(mixture.parse(f"cloth[{path}]").digest())
+    assert digests[0] == digests[2] != digests[1]
 
 
 @pytest.mark.parametrize(
