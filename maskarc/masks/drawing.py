@@ -39,6 +39,12 @@ def builtin_masks() -> tuple[types.Mask, ...]:
     return tuple(draw(name, style) for name, style in STYLES.items())
 
 
+@functools.lru_cache(maxsize=1)
+def holes() -> tuple[types.Mask, ...]:
+    """What is worn in comparisons with masks: `styles.HOLES`."""
+    return tuple(draw(name, style) for name, style in styles.HOLES.items())
+
+
 def draw(name: str, style: styles.Style) -> types.Mask:
     """Draws one mask."""
     grid = painting.Grid(scale=SCALE * _FINER)
@@ -68,6 +74,8 @@ def draw(name: str, style: styles.Style) -> types.Mask:
         fabric=np.rint(np.clip(dyed * types.FULL, 0, 255)).astype(np.uint8),
         dye=_own_dye(style),
         gloss=style.gloss,
+        creases=style.creases,
+        fill=style.fill,
     )
     return types.Mask(
         name=name,

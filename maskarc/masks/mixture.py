@@ -9,7 +9,8 @@ A mixture is a list of items with commas between. An item is
 of which only the type is needed:
 
 - type: a mask (`cloth_navy`), a kind (`cloth`: any of its masks), `builtin` (any
-  drawing), or a masks.json, of whose masks one of near pose is taken. After `+` follows
+  drawing), a masks.json, of whose masks one of near pose is taken, or no mask but a
+  hole in its place: `empty` (black) or `inpaint` (skin grown over). After `+` follows
   what is worn beneath.
 - dyes: one of them, in equal shares, dyes a drawing: a colour (`#aa2233`, `navy`,
   `random`), a pattern (`floral`, `camouflage`, …; `pattern` for any) or an image file;
@@ -33,8 +34,10 @@ import numpy as np
 from maskarc import geometry, images
 from maskarc.masks import (
     colours,
+    creases,
     database,
     drawing,
+    holes,
     sampling,
     textures,
     types,
@@ -177,11 +180,16 @@ class Mixture:
         mask: types.Mask | None = None
         for layer in reversed(item.layers):
             own = sampling.choose(layer.masks, pose, rng)
+            crease = int(rng.integers(creases.COUNT))
             dye, dyed = layer.dyes[rng.integers(len(layer.dyes))].draw(rng)
             name = own.name + (f"[{dyed}]" if dyed else "")
             if own.sheet is not None:
                 varied = variation.Variation(
-                    worn=wear.WEARS[worn], dye=dye, scale=scale, shift=(right, down)
+                    worn=wear.WEARS[worn],
+                    dye=dye,
+                    scale=scale,
+                    shift=(right, down),
+                    creases=crease,
                 )
                 own = dataclasses.replace(own, variation=varied)
                 name += f"@{worn}" * (worn != "correct")
@@ -251,6 +259,8 @@ def _masks(name: str) -> tuple[types.Mask, ...]:
     known = drawing.builtin_masks()
     kinds = list(dict.fromkeys(mask.kind for mask in known))
     found = tuple(mask for mask in known if wanted in (mask.name, mask.kind))
+    if wanted in holes.FILLS:
+        found = tuple(mask for mask in drawing.holes() if mask.kind == wanted)
     if wanted in _ALL:
         found = known
     if not found:

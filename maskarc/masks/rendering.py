@@ -8,7 +8,7 @@ import math
 import cv2
 import numpy as np
 
-from maskarc.masks import cutouts, light, quality, sheets, types
+from maskarc.masks import cutouts, holes, light, quality, sheets, types
 
 # Pixels beyond which coordinates cannot be rasterised, nor belong to a photo.
 _FAR = 1e5
@@ -99,10 +99,13 @@ def render_with_alpha(
         part = np.s_[top:bottom, left:right]
         layer = _gained(placed.layer, gain)
         layer = quality.degrade(layer, seen, (top, left))
-        result[part] = _blend(result[part], layer)
         opacity = layer[..., 3]
         if one.sheet is not None:
             opacity = types.without_shadow(opacity)
+        if one.sheet is not None and one.sheet.fill:
+            result[part] = holes.fill(result[part], opacity, one.sheet.fill)
+        else:
+            result[part] = _blend(result[part], layer)
         alpha[part] = cv2.max(alpha[part], opacity)
     return result, alpha
 

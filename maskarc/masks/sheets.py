@@ -7,6 +7,7 @@ import numpy as np
 
 from maskarc import geometry
 from maskarc.masks import (
+    creases,
     cutouts,
     drawing,
     dyeing,
@@ -21,6 +22,8 @@ from maskarc.masks import (
 # Brightness of a cell that looks away from the light, and of one that looks into it.
 _AMBIENT, _BRIGHTEST = 0.50, 1.04
 _GLOSS_POWER = 14
+# How suddenly bright fabric bends off.
+_KNEE = 10
 # Pixels per face unit below which a coarse mesh is as good as a fine one.
 _SMALL = 60.0
 # How far the lower edge goes in a full profile, (x, y, z) in face units.
@@ -85,7 +88,7 @@ def place(
     )
     level = max(0, round(np.log2(shrink)))
     picture = dyeing.dyed(sheet, varied.dye, level, drawing.SCALE)
-    picture = _lit(picture, mesh, camera, lit, sheet, varied)
+    picture = _lit(picture, mesh, camera, lit, sheet, varied, is_mirrored=is_mirrored)
     box = warping.region(target, shape, _MARGIN + margin)
     size = np.array(picture.shape[1::-1])
     layer = warping.warp(picture, source * size - 0.5, target, box)
@@ -153,25 +156,32 @@ def _lit(
     lit: light.Light,
     sheet: types.Sheet,
     varied: variation.Variation,
+    *,
+    is_mirrored: bool,
 ) -> np.ndarray:
     """The picture uint8[h, w, 4] as the face's light shows it."""
     towards = _towards_light(camera, lit)
     facing = np.maximum(mesh.normals @ towards, 0)
-    shade = _AMBIENT + (_BRIGHTEST - _AMBIENT) * facing
+    level = float(lit.gain.mean())
+    shade = level * (_AMBIENT + (_BRIGHTEST - _AMBIENT) * facing)
+    # Bends off where the brightest fabric would be blown out.
+    most = max(1.0, light.HIGHLIGHT / _brightest(sheet, varied))
+    shade /= (1 + (shade / most) ** _KNEE) ** (1 / _KNEE)
     size = picture.shape[1::-1]
     shade = cv2.resize(shade, size, interpolation=cv2.INTER_LINEAR)
-    # The gain stops where the brightest fabric would be blown out.
-    gain = np.minimum(
-        lit.gain, np.maximum(1.0, light.HIGHLIGHT / _brightest(sheet, varied))
-    )
-    factors = cv2.merge([*(shade * np.float32(g) for g in gain), np.ones_like(shade)])
+    if sheet.creases and varied.creases is not None:
+        folds = creases.shade(varied.creases, towards, is_mirrored=is_mirrored)
+        folds = cv2.resize(folds, size, interpolation=cv2.INTER_LINEAR)
+        shade = cv2.scaleAdd(folds, sheet.creases, shade)
+    cast = (lit.gain / level).astype(np.float32)
+    factors = cv2.merge([*(shade * c for c in cast), np.ones_like(shade)])
     result = cv2.multiply(picture, factors, dtype=cv2.CV_8U)
     if sheet.gloss:
         towards = towards - relief.view_axis(camera)
         towards /= np.linalg.norm(towards)
         shine = np.maximum(mesh.normals @ towards.astype(np.float32), 0) ** _GLOSS_POWER
         shine = cv2.resize(shine, size, interpolation=cv2.INTER_LINEAR)
-        shine = shine * (sheet.gloss * float(gain.mean())) * picture[..., 3]
+        shine = shine * (sheet.gloss * level) * picture[..., 3]
         shine = np.minimum(shine, 255).astype(np.uint8)
         result = cv2.add(result, cv2.merge([shine] * 3 + [np.zeros_like(shine)]))
     if lit.saturation < 1:

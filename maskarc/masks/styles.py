@@ -6,6 +6,8 @@ of its right half (see `surface`); colours are RGB in full light.
 
 import dataclasses
 
+from maskarc.masks import holes
+
 Points = tuple[tuple[float, float], ...]
 Colour = tuple[int, int, int]
 
@@ -68,6 +70,8 @@ class Style:
       filters: (u, v, radius) of a filter on either side, or none.
       bumps: depth of a moulded or woven relief of the fabric, 0 for smooth.
       gloss: strength of highlights, 0 for cloth.
+      creases: depth of the creases of a wearing, as brightness; 0 for a stiff mask.
+      fill: see `types.Sheet`.
     """
 
     kind: str
@@ -88,13 +92,15 @@ class Style:
     filters: tuple[float, float, float] | None = None
     bumps: float = 0.0
     gloss: float = 0.0
+    creases: float = 0.0
+    fill: str = ""
 
 
 def _surgical(colour: Colour, band_colour: Colour) -> Style:
     return Style(
         kind="surgical", form="sheet", outline=_PAPER, colour=colour,
         band=0.055, band_colour=band_colour, pleats=(0.70, 0.98, 1.26), stitched=True,
-        wire=True, straps=_EAR_LOOPS, bumps=0.25,
+        wire=True, straps=_EAR_LOOPS, bumps=0.25, creases=0.07,
     )  # fmt: skip
 
 
@@ -103,7 +109,7 @@ def _n95(colour: Colour, *, valve: bool = False) -> Style:
     return Style(
         kind="n95", form="cup", outline=_CUP, colour=colour, band=0.07,
         band_colour=darker, straps=_HEADBANDS, strap_width=0.05,
-        strap_colour=(226, 196, 110), wire=True, bumps=0.5,
+        strap_colour=(226, 196, 110), wire=True, bumps=0.5, creases=0.012,
         seams=(((0.0, 0.60), (0.55, 0.74), (0.95, 1.02)),),
         valve=(0.30, 1.02, 0.17) if valve else None,
     )  # fmt: skip
@@ -113,7 +119,7 @@ def _kn95(colour: Colour) -> Style:
     return Style(
         kind="kn95", form="fold", outline=_KEEL, colour=colour, band=0.06,
         band_colour=colour, seams=(((0.0, 0.0), (0.0, 2.0)),), stitched=True,
-        straps=_EAR_LOOPS, wire=True, bumps=0.3,
+        straps=_EAR_LOOPS, wire=True, bumps=0.3, creases=0.04,
     )  # fmt: skip
 
 
@@ -124,7 +130,7 @@ def _cloth(colour: Colour, pattern: str = "") -> Style:
         band=0.045, band_colour=band, seams=(((0.0, 0.0), (0.0, 2.0)),), stitched=True,
         straps=(((1.36, 0.74), (1.65, 0.42), (1.95, 0.18)),
                 ((1.32, 1.36), (1.65, 0.98), (1.95, 0.66))),
-        strap_colour=band, strap_width=0.035, bumps=0.4,
+        strap_colour=band, strap_width=0.035, bumps=0.4, creases=0.08,
     )  # fmt: skip
 
 
@@ -133,6 +139,7 @@ def _duckbill(colour: Colour) -> Style:
         kind="duckbill", form="bill", outline=_BILL, colour=colour, band=0.05,
         band_colour=colour, seams=(((0.0, 1.0), (0.60, 1.0), (1.26, 1.03)),),
         stitched=True, straps=_HEADBANDS, strap_width=0.045, wire=True, bumps=0.3,
+        creases=0.04,
     )  # fmt: skip
 
 
@@ -168,4 +175,10 @@ STYLES: dict[str, Style] = {
     "duckbill_blue": _duckbill((150, 188, 214)),
     "gas_black": _gas((52, 53, 57)),
     "gas_grey": _gas((120, 124, 130)),
+}
+
+# Holes in the shape of a mask, which are no masks: never drawn from by chance.
+HOLES: dict[str, Style] = {
+    fill: Style(kind=fill, form="sheet", outline=_PAPER, colour=(0, 0, 0), fill=fill)
+    for fill in holes.FILLS
 }

@@ -30,6 +30,9 @@ class Sheet:
       fabric: uint8[h, w], how much of its colour the fabric shows: `FULL` for all.
       dye: the fabric's own colour and pattern.
       gloss: strength of highlights, 0 for cloth.
+      creases: depth of the creases of a wearing, 0 for none.
+      fill: what the covered part of the photo becomes instead of the drawing, one of
+        `holes.FILLS`; empty for the drawing.
     """
 
     form: str
@@ -38,6 +41,8 @@ class Sheet:
     fabric: np.ndarray
     dye: variations.Dye
     gloss: float = 0.0
+    creases: float = 0.0
+    fill: str = ""
 
     @functools.cached_property
     def _mirror(self) -> "Sheet":

@@ -1,4 +1,4 @@
-"""What may differ between two wearings of one drawn mask: dye, size, place, wear."""
+"""What may differ between two wearings of a drawn mask: dye, size, place, creases."""
 
 import dataclasses
 
@@ -31,12 +31,14 @@ class Variation:
       dye: None for the mask's own colours.
       scale: factor on the mask's size in the photo.
       shift: (right, down) along the face, in face units.
+      creases: number of a field in `creases`, or None for a mask as smooth as drawn.
     """
 
     worn: wear.Wear = wear.WEARS["correct"]
     dye: Dye | None = None
     scale: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
+    creases: int | None = None
 
 
 AS_DRAWN = Variation()
