@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "understood too (default: builtin)",
     )
     parser.add_argument(
+        "--each",
+        action="store_true",
+        help="one masked copy for each item of the mixture, in folders of their own",
+    )
+    parser.add_argument(
         "--size-jitter",
         type=float,
         default=0.0,
@@ -92,9 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
     from maskarc import images
     from maskarc.masks import bulk
 
-    counts = bulk.mask_folder(
-        arguments.input,
-        arguments.output,
+    options = dict(
         worker_count=arguments.workers,
         progress=not arguments.quiet,
         masks=arguments.masks,
@@ -110,5 +113,15 @@ def run(arguments: argparse.Namespace) -> None:
         labels=tuple(filter(None, arguments.labels.split(","))),
         max_pixels=arguments.max_pixels or images.MAX_PIXELS,
     )
+    if not arguments.each:
+        counts = bulk.mask_folder(arguments.input, arguments.output, **options)
+        _report(counts, arguments.output)
+        return
+    each = bulk.mask_folder_each(arguments.input, arguments.output, **options)
+    for name, counts in each.items():
+        _report(counts, os.path.join(arguments.output, name))
+
+
+def _report(counts: dict[str, int], output: str) -> None:
     outcomes = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    print(f"{sum(counts.values())} files: {outcomes} → {arguments.output}")
+    print(f"{sum(counts.values())} files: {outcomes} → {output}")

@@ -19,7 +19,7 @@ import tqdm
 from maskarc import images, landmarks
 from maskarc.landmarks import files as landmark_files
 from maskarc.landmarks import table as landmark_table
-from maskarc.masks import labels, manifest, masking, mixture, workers
+from maskarc.masks import database, labels, manifest, masking, mixture, workers
 
 SETTINGS, LANDMARKS = "settings.json", "landmarks.npz"
 MANIFEST, MASKED = manifest.NAME, manifest.MASKED
@@ -109,6 +109,36 @@ def mask_folder(
     finally:
         rows.close()
     return dict(counts)
+
+
+def mask_folder_each(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    masks: str = database.BUILTIN,
+    **options: Any,
+) -> dict[str, dict[str, int]]:
+    """Makes one masked copy for each item of a mixture, in folders of their own.
+
+    Args:
+      source: as in `mask_folder`.
+      output: folder for the folders, which are named after the items
+        (`mixture.split`): `surgical`, `n95`, …
+      masks: the mixture; "builtin" counts as its kinds.
+      **options: the other arguments of `mask_folder`.
+
+    Returns:
+      What `mask_folder` does, by the item's name.
+
+    Raises:
+      As `mask_folder`.
+    """
+    counts = {}
+    for name, item in mixture.split(masks).items():
+        counts[name] = mask_folder(
+            source, pathlib.Path(output, name), masks=item, **options
+        )
+    return counts
 
 
 def prepare(

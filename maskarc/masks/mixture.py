@@ -209,13 +209,44 @@ def parse(text: str, *, size_jitter: float = 0.0, shift_jitter: float = 0.0) -> 
         valid.
       FileNotFoundError: a masks.json or an image file does not exist.
     """
-    parts = re.split(r",(?![^\[]*\])", text)
-    items = tuple(_item(part.strip()) for part in parts if part.strip())
+    items = tuple(_item(part) for part in _parts(text))
     if not items:
         raise ValueError("expected a mixture such as 'surgical:3, cloth', got nothing")
     if not sum(item.weight for item in items):
         raise ValueError(f"the weights of {text!r} add up to nothing")
     return Mixture(items=items, size_jitter=size_jitter, shift_jitter=shift_jitter)
+
+
+def split(text: str) -> dict[str, str]:
+    """The items of a mixture as mixtures of their own, by names that suit folders.
+
+    All drawings together count as one item a kind.
+
+    Raises:
+      ValueError: the mixture cannot be read, or two items would have one name.
+
+    Example:
+      >>> split("n95:3, cloth[floral|#aa2233]@nose_out")
+      {'n95': 'n95:3', 'cloth_floral_aa2233_nose_out': 'cloth[floral|#aa2233]@nose_out'}
+    """
+    kinds = dict.fromkeys(mask.kind for mask in drawing.builtin_masks())
+    named: dict[str, str] = {}
+    for part in _parts(text):
+        for item in kinds if part.lower() in _ALL else (part,):
+            parse(item)
+            match = _ITEM.fullmatch(item)
+            shown = match["layers"] + match["wear"] if match else item
+            name = re.sub(r"[^\w]+", "_", shown).strip("_")
+            if name in named:
+                raise ValueError(f"two items of {text!r} would be called {name!r}")
+            named[name] = item
+    if not named:
+        raise ValueError(f"expected a mixture such as 'surgical, cloth', got {text!r}")
+    return named
+
+
+def _parts(text: str) -> list[str]:
+    return [p.strip() for p in re.split(r",(?![^\[]*\])", text) if p.strip()]
 
 
 def _item(text: str) -> Item:

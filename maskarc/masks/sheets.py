@@ -20,10 +20,10 @@ from maskarc.masks import (
 )
 
 # Brightness of a cell that looks away from the light, and of one that looks into it.
-_AMBIENT, _BRIGHTEST = 0.50, 1.04
+_AMBIENT, _BRIGHTEST = 0.44, 1.08
 _GLOSS_POWER = 14
 # How suddenly bright fabric bends off.
-_KNEE = 10
+_KNEE = 14
 # Pixels per face unit below which a coarse mesh is as good as a fine one.
 _SMALL = 60.0
 # How far the lower edge goes in a full profile, (x, y, z) in face units.

@@ -266,3 +266,19 @@ def test_a_folder_named_as_the_extras_is_refused(run, source):
     images.write_image(source / "extras" / "x.png", np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(ValueError, match="'extras'"):
         run()
+
+
+def test_a_copy_for_each_item_of_a_mixture(source, tmp_path):
+    table = {"landmark_file": str(tmp_path / "landmarks.npz"), "progress": False}
+    counts = bulk.mask_folder_each(
+        source, tmp_path / "each", masks="n95:9, cloth_red[floral]", **table
+    )
+    assert list(counts) == ["n95", "cloth_red_floral"]
+    for name, masks in (("n95", "n95"), ("cloth_red_floral", "cloth_red[floral]")):
+        alone = bulk.mask_folder(source, tmp_path / name, masks=masks, **table)
+        assert alone == counts[name]
+        photos = {p for p in contents(tmp_path / name) if p.endswith((".png", ".jpg"))}
+        assert photos
+        for photo in photos:
+            one, other = tmp_path / name / photo, tmp_path / "each" / name / photo
+            assert one.read_bytes() == other.read_bytes()

@@ -133,3 +133,19 @@ def test_missing_files_are_named():
         mixture.parse("nowhere.json")
     with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
         mixture.parse("cloth[nowhere.png]")
+
+
+def test_items_by_names_for_folders(tmp_path):
+    assert mixture.split("n95_grey:3, cloth[#aa2233~0.5]+surgical@low=0.5") == {
+        "n95_grey": "n95_grey:3",
+        "cloth_aa2233_0_5_surgical_low_0_5": "cloth[#aa2233~0.5]+surgical@low=0.5",
+    }
+    assert list(mixture.split("builtin")) == [
+        "surgical", "n95", "kn95", "cloth", "duckbill", "gas",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match=r"two items .* 'n95'"):
+        mixture.split("n95, n95:2")
+    with pytest.raises(ValueError, match="unknown mask"):
+        mixture.split("n96")
+    with pytest.raises(ValueError, match="expected a mixture"):
+        mixture.split(" , ")
