@@ -26,7 +26,8 @@ body{font:16px sans-serif;margin:1.5em;background:#ddd}
 #board{position:relative;display:inline-block;margin:3em;touch-action:none}
 #board img{display:block;max-width:80vw;max-height:70vh;min-width:300px;
  background:repeating-conic-gradient(#ccc 0 25%,#eee 0 50%) 0/24px 24px}
-.dot{position:absolute;width:14px;height:14px;margin:-8px;border:2px solid #fff;
+.dot{position:absolute;touch-action:none;user-select:none;width:14px;height:14px;
+ margin:-9px;border:2px solid #fff;
  border-radius:50%;background:#d22;cursor:grab}
 .dot span{position:absolute;left:16px;top:-4px;background:#fffc;white-space:nowrap}
 </style>
@@ -34,7 +35,7 @@ body{font:16px sans-serif;margin:1.5em;background:#ddd}
 to the upper corners before the ears, the lower two to the corners at the jaw,
 <b>chin</b> to the middle of the lower edge. <button id="save">Save</button>
 <b id="state"></b></p>
-<div id="board"><img id="mask" src="data:image/png;base64,PNG"></div>
+<div id="board"><img id="mask" draggable="false" src="data:image/png;base64,PNG"></div>
 <script>
 const anchors = ANCHORS, board = document.getElementById("board");
 const mask = document.getElementById("mask"), state = document.getElementById("state");
@@ -50,7 +51,10 @@ for (const name in anchors) {
   const dot = dots[name] = document.createElement("div");
   dot.className = "dot";
   dot.innerHTML = "<span>" + name + "</span>";
-  dot.onpointerdown = event => dot.setPointerCapture(event.pointerId);
+  dot.onpointerdown = event => {
+    event.preventDefault();  // or the browser drags the picture, and the dot stays
+    dot.setPointerCapture(event.pointerId);
+  };
   dot.onpointermove = event => {
     if (!dot.hasPointerCapture(event.pointerId)) return;
     const box = mask.getBoundingClientRect();
