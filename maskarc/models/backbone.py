@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import ArrayLike
 
-from maskarc.models import resnet
+from maskarc.models import iresnet, mobilefacenet, resnet
 
 # Name → constructor of an nnx module that maps [B, S, S, 3] to [B, D].
-MODELS: dict[str, functools.partial[resnet.ResNet]] = {
+MODELS: dict[str, functools.partial[nnx.Module]] = {
     "resnet18": functools.partial(
         resnet.ResNet, stage_sizes=(2, 2, 2, 2), block=resnet.BasicBlock
     ),
@@ -25,6 +25,20 @@ MODELS: dict[str, functools.partial[resnet.ResNet]] = {
     ),
     "resnet101": functools.partial(
         resnet.ResNet, stage_sizes=(3, 4, 23, 3), block=resnet.Bottleneck
+    ),
+    "iresnet18": functools.partial(iresnet.IResNet, stage_sizes=(2, 2, 2, 2)),
+    "iresnet34": functools.partial(iresnet.IResNet, stage_sizes=(3, 4, 6, 3)),
+    "iresnet50": functools.partial(iresnet.IResNet, stage_sizes=(3, 4, 14, 3)),
+    "iresnet100": functools.partial(iresnet.IResNet, stage_sizes=(3, 13, 30, 3)),
+    "iresnet50_se": functools.partial(
+        iresnet.IResNet, stage_sizes=(3, 4, 14, 3), squeeze=True
+    ),
+    "iresnet100_se": functools.partial(
+        iresnet.IResNet, stage_sizes=(3, 13, 30, 3), squeeze=True
+    ),
+    "mbf": functools.partial(mobilefacenet.MobileFaceNet),
+    "mbf_large": functools.partial(
+        mobilefacenet.MobileFaceNet, stage_sizes=(2, 8, 12, 4), scale=4
     ),
 }
 
@@ -50,7 +64,7 @@ class Backbone:
     name: str
     options: tuple[tuple[str, Any], ...]
 
-    def _build(self, rngs: nnx.Rngs) -> resnet.ResNet:
+    def _build(self, rngs: nnx.Rngs) -> nnx.Module:
         return MODELS[self.name](**dict(self.options), rngs=rngs)
 
     @functools.cached_property

@@ -17,6 +17,8 @@ def conv(
     size: int,
     *,
     stride: int = 1,
+    groups: int = 1,
+    padding: int | None = None,
     dtype: Any = None,
     rngs: nnx.Rngs,
 ) -> nnx.Conv:
@@ -30,7 +32,8 @@ def conv(
         out_features,
         (size, size),
         strides=stride,
-        padding=size // 2,
+        padding=size // 2 if padding is None else padding,
+        feature_group_count=groups,
         use_bias=False,
         kernel_init=_KERNEL_INIT,
         dtype=dtype,
@@ -40,6 +43,47 @@ def conv(
 
 # PyTorch's defaults: its momentum of 0.1 is Flax's 0.9.
 batch_norm = functools.partial(nnx.BatchNorm, momentum=0.9, epsilon=1e-5)
+
+
+class PReLU(nnx.Module):
+    """max(x, 0) + slope · min(x, 0), with a slope for each channel.
+
+    References:
+      He et al., "Delving Deep into Rectifiers", ICCV 2015.
+    """
+
+    def __init__(self, features: int):
+        self.slope = nnx.Param(jnp.full((features,), 0.25, jnp.float32))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """float[..., features] → the same."""
+        slope = self.slope[...].astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
+        return jnp.where(x > 0, x, slope * x)
+
+
+class SqueezeExcite(nnx.Module):
+    """Weighs the channels by what the whole map shows.
+
+    References:
+      Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        reduction: int = 16,
+        dtype: Any = None,
+        rngs: nnx.Rngs,
+    ):
+        narrow = max(1, features // reduction)
+        self.fc1 = nnx.Linear(features, narrow, use_bias=False, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(narrow, features, use_bias=False, dtype=dtype, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """float[B, H, W, features] → the same."""
+        seen = jnp.mean(x, axis=(1, 2), keepdims=True)
+        return x * nnx.sigmoid(self.fc2(nnx.relu(self.fc1(seen))))
 
 
 class EmbeddingHead(nnx.Module):
