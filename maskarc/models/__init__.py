@@ -5,6 +5,12 @@ params, stats = backbone.init(jax.random.key(0))
 embeddings, _ = backbone.apply(params, stats, images)
 """
 
-from maskarc.models.backbone import MODELS, Backbone, create, preprocess
+from maskarc.models.backbone import (
+    MODELS,
+    Backbone,
+    create,
+    options_of,
+    preprocess,
+)
 
-__all__ = ["MODELS", "Backbone", "create", "preprocess"]
+__all__ = ["MODELS", "Backbone", "create", "options_of", "preprocess"]

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import ArrayLike
 
-from maskarc.models import iresnet, mobilefacenet, resnet
+from maskarc.models import dlib_resnet, iresnet, mobilefacenet, resnet
 
 # Name → constructor of an nnx module that maps [B, S, S, 3] to [B, D].
-MODELS: dict[str, functools.partial[nnx.Module]] = {
+MODELS: dict[str, functools.partial[Any]] = {
     "resnet18": functools.partial(
         resnet.ResNet, stage_sizes=(2, 2, 2, 2), block=resnet.BasicBlock
     ),
@@ -36,6 +36,7 @@ MODELS: dict[str, functools.partial[nnx.Module]] = {
     "iresnet100_se": functools.partial(
         iresnet.IResNet, stage_sizes=(3, 13, 30, 3), squeeze=True
     ),
+    "dlib_resnet29": functools.partial(dlib_resnet.DlibResNet),
     "mbf": functools.partial(mobilefacenet.MobileFaceNet),
     "mbf_large": functools.partial(
         mobilefacenet.MobileFaceNet, stage_sizes=(2, 8, 12, 4), scale=4
@@ -64,7 +65,7 @@ class Backbone:
     name: str
     options: tuple[tuple[str, Any], ...]
 
-    def _build(self, rngs: nnx.Rngs) -> nnx.Module:
+    def _build(self, rngs: nnx.Rngs) -> Any:
         return MODELS[self.name](**dict(self.options), rngs=rngs)
 
     @functools.cached_property
@@ -136,11 +137,20 @@ def create(name: str, **options: Any) -> Backbone:
     Raises:
       ValueError: an unknown name or option, with the valid ones.
     """
+    valid = options_of(name)
+    if unknown := set(options) - valid:
+        raise ValueError(f"unknown options {sorted(unknown)}; expected {sorted(valid)}")
+    return Backbone(name=name, options=tuple(sorted(options.items())))
+
+
+def options_of(name: str) -> set[str]:
+    """The keyword arguments that a model takes.
+
+    Raises:
+      ValueError: an unknown name, with the valid ones.
+    """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; expected one of {sorted(MODELS)}")
     constructor = MODELS[name]
     parameters = inspect.signature(constructor.func.__init__).parameters
-    valid = set(parameters) - {"self", "rngs", *constructor.keywords}
-    if unknown := set(options) - valid:
-        raise ValueError(f"unknown options {sorted(unknown)}; expected {sorted(valid)}")
-    return Backbone(name=name, options=tuple(sorted(options.items())))
+    return set(parameters) - {"self", "rngs", *constructor.keywords}

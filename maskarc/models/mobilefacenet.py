@@ -127,8 +127,9 @@ class MobileFaceNet(nnx.Module):
                 blocks.append(Bottleneck(features, out, halving, stride=2, **options))
             elif self.is_grouped:
                 continue
-            for _ in range(count):
-                blocks.append(Bottleneck(out, out, middle, stride=1, **options))
+            blocks.extend(
+                Bottleneck(out, out, middle, stride=1, **options) for _ in range(count)
+            )
         self.blocks = nnx.List(blocks)
         self.separate = ConvBlock(thick, last, 1, **options)
         map_size = -(-image_size // 16)

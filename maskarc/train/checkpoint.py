@@ -150,16 +150,18 @@ def load_backbone(
 
 
 def create_backbone(config: config_lib.TrainConfig) -> models.Backbone:
-    """The backbone that a configuration describes."""
-    return models.create(
-        config.model,
-        image_size=config.image_size,
-        embed_dim=config.embed_dim,
-        width=config.width,
-        stem=config.stem,
-        dropout=config.dropout,
-        dtype="bfloat16" if config.bfloat16 else "float32",
-    )
+    """The backbone that a configuration describes, by the options that it has."""
+    wanted = {
+        "image_size": config.image_size,
+        "embed_dim": config.embed_dim,
+        "width": config.width,
+        "stem": config.stem,
+        "dropout": config.dropout,
+        "dtype": "bfloat16" if config.bfloat16 else "float32",
+    }
+    known = models.options_of(config.model)
+    options = {name: value for name, value in wanted.items() if name in known}
+    return models.create(config.model, **options)
 
 
 def _items(state: step_lib.TrainState) -> tuple[dict[str, Any], dict[str, Any]]:

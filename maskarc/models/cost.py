@@ -1,0 +1,49 @@
+"""What a backbone costs: parameters, and multiply-adds of one image."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from maskarc.models import backbone as backbones
+
+
+def parameters(backbone: backbones.Backbone) -> int:
+    """The number of parameters, without BatchNorm's running statistics."""
+    params, _ = jax.eval_shape(backbone.init, jax.random.key(0))
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def multiply_adds(backbone: backbones.Backbone, image_size: int = 112) -> int:
+    """Multiply-adds of the convolutions and matrix products that embed one crop.
+
+    Counted in the traced program, as the field counts them: normalisation, activation
+    and addition are left out.
+
+    Args:
+      backbone: at inference.
+      image_size: side of the crop in pixels.
+    """
+    image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.uint8)
+    params, stats = jax.eval_shape(backbone.init, jax.random.key(0))
+    return _count(jax.make_jaxpr(backbone.apply)(params, stats, image).jaxpr)
+
+
+def _count(jaxpr: Any) -> int:
+    total = 0
+    for equation in jaxpr.eqns:
+        out = equation.outvars[0].aval
+        if equation.primitive.name == "conv_general_dilated":
+            kernel, numbers = equation.invars[1].aval, equation.params
+            rhs_spec = numbers["dimension_numbers"].rhs_spec
+            total += out.size * kernel.size // kernel.shape[rhs_spec[0]]
+        elif equation.primitive.name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            shape = equation.invars[0].aval.shape
+            total += out.size * math.prod(shape[axis] for axis in contracted)
+        for value in equation.params.values():
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                total += _count(inner)
+    return total
