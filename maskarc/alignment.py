@@ -1,13 +1,16 @@
-"""The crop that every network sees: ArcFace's five-point similarity to 112×112.
+"""The crop that a network sees: ArcFace's 112×112 by five points, or dlib's chip.
 
 Training and evaluation call the same function, so a photo gives the same crop, bit
 for bit, wherever it is used.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
 from maskarc import geometry
+from maskarc.landmarks import layouts
 
 CROP_SIZE = 112
 
@@ -22,6 +25,25 @@ ARCFACE_TEMPLATE = np.array(
         [70.7299, 92.2041],
     ]
 )
+
+# dlib's chip: its side, the border around the face as a share of the face, which of the
+# 68 points are fitted, and where in the unit square their mean face has them.
+CHIP_SIZE = 150
+_CHIP_PADDING = 0.25
+_CHIP_POINTS = np.r_[27:55, 60:65]
+_CHIP_TEMPLATE = np.array([
+    [0.490127, 0.203352], [0.490127, 0.307009], [0.490127, 0.409805],
+    [0.490127, 0.515625], [0.36688, 0.587326], [0.426036, 0.609345],
+    [0.490127, 0.628106], [0.554217, 0.609345], [0.613373, 0.587326],
+    [0.121737, 0.216423], [0.187122, 0.178758], [0.265825, 0.179852],
+    [0.334606, 0.231733], [0.260918, 0.245099], [0.182743, 0.244077],
+    [0.645647, 0.231733], [0.714428, 0.179852], [0.793132, 0.178758],
+    [0.858516, 0.216423], [0.79751, 0.244077], [0.719335, 0.245099],
+    [0.254149, 0.780233], [0.340985, 0.745405], [0.428858, 0.727388],
+    [0.490127, 0.742578], [0.551395, 0.727388], [0.639268, 0.745405],
+    [0.726104, 0.780233], [0.290379, 0.784792], [0.428096, 0.778746],
+    [0.490127, 0.785343], [0.552157, 0.778746], [0.689874, 0.784792],
+])  # fmt: skip
 
 
 def crop_matrix(
@@ -76,6 +98,71 @@ def align(
       CVPR 2019.
     """
     return warp(image, crop_matrix(five_points, size=size, margin=margin), size)
+
+
+def chip_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.ndarray:
+    """The similarity float64[2, 3] from photo pixels to those of dlib's face chip.
+
+    dlib fits nose, eyes and upper lip, and leaves a quarter of the face around them.
+
+    Args:
+      landmarks: float[68, 2], (x, y) in the photo.
+      size: side of the chip in pixels.
+
+    Raises:
+      ValueError: the points coincide, are not finite, or are not 68.
+    """
+    if np.shape(landmarks) != (68, 2):
+        raise ValueError(f"expected landmarks [68, 2], got {np.shape(landmarks)}")
+    template = (_CHIP_PADDING + _CHIP_TEMPLATE) / (2 * _CHIP_PADDING + 1) * size
+    # From chip to photo, as dlib does: the other way the least squares differ.
+    points = np.asarray(landmarks)[_CHIP_POINTS]
+    to_photo = geometry.fit_similarity(template, points)
+    matrix = geometry.invert(to_photo)
+    # dlib cuts a rectangle of width - 1 pixels of the photo into size - 1 of the chip.
+    width = size * float(np.hypot(to_photo[0, 0], to_photo[1, 0]))
+    grown = (size - 1) / size * width / max(width - 1, 0.5)
+    matrix[:, 2] -= size / 2
+    matrix *= grown
+    matrix[:, 2] += (size - 1) / 2
+    return matrix
+
+
+def _arcface_matrix(landmarks: np.ndarray, *, size: int) -> np.ndarray:
+    return crop_matrix(layouts.to_five(landmarks, "68"), size=size)
+
+
+# Name → matrix from a photo's pixels to the crop's, of landmarks [68, 2] and a size.
+CROPS: dict[str, Callable[..., np.ndarray]] = {
+    "arcface": _arcface_matrix,
+    "dlib": chip_matrix,
+}
+
+
+def crop_face(
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    *,
+    size: int = CROP_SIZE,
+    crop: str = "arcface",
+) -> np.ndarray:
+    """Cuts the face out of a photo as a network wants it.
+
+    Args:
+      image: uint8[H, W, 3].
+      landmarks: float[68, 2], (x, y) in the photo.
+      size: side of the crop in pixels.
+      crop: a key of `CROPS`.
+
+    Returns:
+      uint8[size, size, 3], black outside the photo.
+
+    Raises:
+      ValueError: an unknown crop, or landmarks that do not span a face.
+    """
+    if crop not in CROPS:
+        raise ValueError(f"unknown crop {crop!r}; expected one of {', '.join(CROPS)}")
+    return warp(image, CROPS[crop](landmarks, size=size), size)
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from maskarc import __version__
-from maskarc.cli import add_mask, mask
+from maskarc.cli import add_mask, mask, models
 
 # Name → module with HELP, add_arguments(parser) and run(arguments).
-COMMANDS = {"mask": mask, "add-mask": add_mask}
+COMMANDS = {"mask": mask, "add-mask": add_mask, "models": models}
 
 # What the library raises for a user's mistake: wrong values, missing files and extras;
 # and where its processes die.

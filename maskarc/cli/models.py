@@ -6,23 +6,23 @@ HELP = "list the backbones and what they cost"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the subcommand's arguments."""
-    parser.add_argument(
-        "--embed-dim", type=int, default=512, metavar="D", help="default: 512"
-    )
+    """There are none."""
+    del parser
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the table."""
+    del arguments
     from maskarc import models
     from maskarc.models import cost
 
-    print(
-        f"{'model':14} {'input':>7} {'embedding':>9} {'parameters':>11} {'mult-adds':>10}"
-    )
+    print(f"{'model':14}   input  embedding  parameters   mult-adds")
     for name in models.MODELS:
-        backbone = models.create(name, **_options(name, arguments.embed_dim))
-        size, dim = backbone.image_size, backbone.embed_dim
+        backbone = models.create(name)
+        size = backbone.image_size
         count = cost.parameters(backbone) / 1e6
         operations = cost.multiply_adds(backbone) / 1e9
-        print(f"{name:14} {size:4}²    {dim:7} {count:9.2f} M {operations:8.2f} G")
+        print(
+            f"{name:14} {size:4}×{size} {backbone.embed_dim:10} {count:9.2f} M "
+            f"{operations:9.2f} G"
+        )

@@ -30,6 +30,7 @@ class FaceCrops:
       images: (name, masked) of each crop; name is a path below the root.
       table: the landmarks of the photos.
       size: side of the crops in pixels.
+      crop: which crop, a key of `alignment.CROPS`.
       masks: to choose from for the masked ones.
       seed: the mask on a photo depends on the seed and the photo's name alone.
     """
@@ -38,6 +39,7 @@ class FaceCrops:
     images: tuple[tuple[str, bool], ...]
     table: landmarks.LandmarkTable
     size: int = alignment.CROP_SIZE
+    crop: str = "arcface"
     masks: tuple[mask_types.Mask, ...] | mixture.Mixture = ()
     seed: int = 0
 
@@ -57,7 +59,7 @@ class FaceCrops:
         if masked:
             rng = wearing.photo_rng(self.seed, name)
             image = wearing.put_on(image, points, self.masks, rng).image
-        return alignment.align(image, landmarks.to_five(points, "68"), size=self.size)
+        return alignment.crop_face(image, points, size=self.size, crop=self.crop)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,7 @@ class Photos:
         images: Sequence[tuple[str, bool]],
         *,
         size: int,
+        crop: str = "arcface",
         keep_in: str | os.PathLike[str],
         progress: bool = True,
     ) -> FaceCrops:
@@ -91,6 +94,7 @@ class Photos:
         Args:
           images: (name, masked) of each crop.
           size: side of the crops in pixels.
+          crop: which crop, a key of `alignment.CROPS`.
           keep_in: folder where landmarks that had to be found are kept for next time.
           progress: show a bar while they are found.
 
@@ -113,6 +117,7 @@ class Photos:
             images=tuple(images),
             table=table,
             size=size,
+            crop=crop,
             masks=mixture.parse(self.masks),
             seed=self.seed,
         )

@@ -74,29 +74,35 @@ def _canonical_landmarks(shape: tuple[int, int]) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class AlignedCrop(grain.transforms.RandomMap):
-    """Cuts the ArcFace crop, with a little jitter if asked for.
+    """Cuts the crop, with a little jitter if asked for.
 
     Attributes:
       size: side of the crop in pixels.
       shift: standard deviation of the shift, as a share of the size.
       scale: standard deviation of the relative scale.
       rotation: standard deviation of the rotation, in radians.
+      crop: which crop, a key of `alignment.CROPS`.
     """
 
     size: int = alignment.CROP_SIZE
     shift: float = 0.0
     scale: float = 0.0
     rotation: float = 0.0
+    crop: str = "arcface"
 
     def random_map(self, element: Element, rng: np.random.Generator) -> Element:
         """Replaces the photo by its crop; the landmarks are dropped."""
-        five = layouts.to_five(element["landmarks"], "68").astype(np.float64)
+        points = np.asarray(element["landmarks"], np.float64)
         if self.shift or self.scale or self.rotation:
-            five = self._jittered(five, rng)
-        crop = alignment.align(element["image"], five, size=self.size)
+            points = self._jittered(points, rng)
+        crop = alignment.crop_face(
+            element["image"], points, size=self.size, crop=self.crop
+        )
         return {"image": crop, "label": np.int32(element["label"])}
 
-    def _jittered(self, five: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _jittered(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The landmarks as if the face lay a little elsewhere."""
+        five = layouts.to_five(points, "68")
         centre = five.mean(axis=0)
         # Eye distance in the template, as a share of the crop: 35.2 / 112.
         side = np.linalg.norm(five[1] - five[0]) / 0.3146
@@ -106,7 +112,7 @@ class AlignedCrop(grain.transforms.RandomMap):
         turn = np.array(
             [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
         )
-        return grown * (five - centre) @ turn.T + centre + shift
+        return grown * (points - centre) @ turn.T + centre + shift
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,6 +65,23 @@ class Backbone:
     name: str
     options: tuple[tuple[str, Any], ...]
 
+    def option(self, name: str) -> Any:
+        """A keyword argument of the model: the one given, or its default."""
+        constructor = MODELS[self.name]
+        parameters = inspect.signature(constructor.func.__init__).parameters
+        defaults = {key: value.default for key, value in parameters.items()}
+        return {**defaults, **constructor.keywords, **dict(self.options)}[name]
+
+    @property
+    def image_size(self) -> int:
+        """Side of the crops in pixels."""
+        return int(self.option("image_size"))
+
+    @property
+    def embed_dim(self) -> int:
+        """D."""
+        return int(self.option("embed_dim"))
+
     def _build(self, rngs: nnx.Rngs) -> Any:
         return MODELS[self.name](**dict(self.options), rngs=rngs)
 

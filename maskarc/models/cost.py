@@ -15,17 +15,14 @@ def parameters(backbone: backbones.Backbone) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def multiply_adds(backbone: backbones.Backbone, image_size: int = 112) -> int:
+def multiply_adds(backbone: backbones.Backbone) -> int:
     """Multiply-adds of the convolutions and matrix products that embed one crop.
 
     Counted in the traced program, as the field counts them: normalisation, activation
     and addition are left out.
-
-    Args:
-      backbone: at inference.
-      image_size: side of the crop in pixels.
     """
-    image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.uint8)
+    size = backbone.image_size
+    image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8)
     params, stats = jax.eval_shape(backbone.init, jax.random.key(0))
     return _count(jax.make_jaxpr(backbone.apply)(params, stats, image).jaxpr)
 

@@ -50,7 +50,9 @@ class TrainConfig:
 
     # Model: a key of `maskarc.models.MODELS`.
     model: str = "resnet18"
-    # Side of the crops, in pixels.
+    # Which crop the network sees, a key of `maskarc.alignment.CROPS`, and its side in
+    # pixels.
+    crop: str = "arcface"
     image_size: int = 112
     # Size of the embedding.
     embed_dim: int = 512

@@ -55,6 +55,7 @@ def augmentations(
             config.shift_jitter,
             config.scale_jitter,
             config.rotation_jitter,
+            config.crop,
         ),
         transforms.RandomFlip(config.flip_probability),
         transforms.ColorJitter(config.color_jitter),
