@@ -1,6 +1,6 @@
 """Scores a checkpoint on a list of pairs; the last line printed is one JSON object.
 
-    python -m experiments.evaluate --checkpoint=runs/faces_r18 --images=lfw/images \\
+    python -m experiments.evaluate --model=runs/faces_r18 --images=lfw/images \\
         --pairs=lfw/pairs.txt --masked=second --output=runs/faces_r18/lfw_masked
 """
 
@@ -9,7 +9,7 @@ import json
 from absl import flags
 
 from experiments import launch, photo_flags
-from maskarc import inference
+from maskarc import scoring
 from maskarc.evaluation import protocol
 
 flags.adopt_module_key_flags(photo_flags)
@@ -24,8 +24,8 @@ _MASKED = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Parses the flags and evaluates."""
     del argv
-    result = inference.evaluate_pairs(
-        photo_flags.CHECKPOINT.value,
+    result = scoring.evaluate_pairs(
+        photo_flags.MODEL.value,
         photo_flags.photos(),
         pairs=_PAIRS.value,
         output=photo_flags.OUTPUT.value,

@@ -1,12 +1,16 @@
-"""Flags of the scripts that score a checkpoint on a folder of photos."""
+"""Flags of the scripts that score a model on a folder of photos."""
 
 from absl import flags
 
 from maskarc.data import crops
 
-CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "Run folder of a training.", required=True
+MODEL = flags.DEFINE_string(
+    "model",
+    None,
+    "Run folder of a training, or the name of published weights: dlib_resnet29.",
+    required=True,
 )
+flags.DEFINE_alias("checkpoint", "model")
 OUTPUT = flags.DEFINE_string("output", None, "Folder for the results.", required=True)
 FLIP = flags.DEFINE_bool("flip", False, "Sum the embeddings of crop and mirror image.")
 

@@ -14,7 +14,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from experiments import launch
-from maskarc import inference
+from maskarc import scoring
 from maskarc.data import crops, pairs, synthetic
 from maskarc.evaluation import grids
 from maskarc.train import config as config_lib
@@ -57,7 +57,7 @@ def quickstart(
     )
     photos = crops.Photos(root=str(folder), landmarks=str(folder / "landmarks.npz"))
     scores = {
-        name: inference.evaluate_pairs(
+        name: scoring.evaluate_pairs(
             workdir,
             photos,
             pairs=folder / "pairs.csv",

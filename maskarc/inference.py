@@ -10,11 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from maskarc import images as image_files
 from maskarc import models
-from maskarc.data import crops as crop_lib
-from maskarc.data import pairs as pair_lists
-from maskarc.evaluation import benchmark, protocol
 from maskarc.train import checkpoint
 
 
@@ -27,6 +23,7 @@ class Embedder:
       params: its parameters.
       stats: its BatchNorm statistics.
       image_size: side of the crops in pixels.
+      crop: which crop it expects, a key of `alignment.CROPS`.
       batch_size: crops a call of the network; the last batch is padded.
       flip: add the embedding of the mirrored crop before normalising, as is common
         in the field's evaluations.
@@ -36,6 +33,7 @@ class Embedder:
     params: Any
     stats: Any
     image_size: int
+    crop: str = "arcface"
     batch_size: int = 64
     flip: bool = False
 
@@ -47,7 +45,38 @@ class Embedder:
           FileNotFoundError, checkpoint.CheckpointError: see `checkpoint.load_backbone`.
         """
         backbone, params, stats, config = checkpoint.load_backbone(folder)
-        return cls(backbone, params, stats, config.image_size, **options)
+        return cls(
+            backbone, params, stats, config.image_size, crop=config.crop, **options
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str, path: str | os.PathLike[str] = "", **options: Any
+    ) -> Self:
+        """Loads published weights; see `models.load_pretrained`."""
+        backbone, params, stats = models.load_pretrained(name, path)
+        crop = models.PRETRAINED[name].crop
+        return cls(backbone, params, stats, backbone.image_size, crop=crop, **options)
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str], **options: Any) -> Self:
+        """Loads the model that a command names.
+
+        Args:
+          source: a name in `models.PRETRAINED`, or else a run folder.
+          **options: attributes.
+
+        Raises:
+          As `from_pretrained` and `from_checkpoint`; of a name that is neither,
+          FileNotFoundError with the known names.
+        """
+        if str(source) in models.PRETRAINED:
+            return cls.from_pretrained(str(source), **options)
+        if not os.path.isdir(source):
+            raise FileNotFoundError(
+                f"{source} is no run folder, nor one of {', '.join(models.PRETRAINED)}"
+            )
+        return cls.from_checkpoint(source, **options)
 
     @functools.cached_property
     def _embed(self):
@@ -77,7 +106,7 @@ class Embedder:
             for batch, count in self._batches(crops)
         ]
         if not done:
-            return np.zeros((0, dict(self.backbone.options)["embed_dim"]), np.float32)
+            return np.zeros((0, self.backbone.embed_dim), np.float32)
         embeddings = np.concatenate(done)
         if not np.isfinite(embeddings).all():
             raise ValueError("the network gave NaN or infinity: its weights are broken")
@@ -100,73 +129,3 @@ class Embedder:
         if count:
             batch[count:] = 0
             yield jnp.array(batch), count
-
-
-def evaluate_pairs(
-    checkpoint_folder: str | os.PathLike[str],
-    photos: crop_lib.Photos,
-    *,
-    pairs: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    masked: str = "none",
-    flip: bool = False,
-    progress: bool = True,
-) -> dict[str, Any]:
-    """Scores a checkpoint on a list of pairs of a folder.
-
-    Args:
-      checkpoint_folder: run folder of a training.
-      photos: the folder, and what is put on its faces.
-      pairs: list of pairs (`data.pairs.read_pairs`).
-      output: folder for results and pictures (`evaluation.benchmark.verify_pairs`).
-      masked: "none", "second" (the photo at index 1 of each pair) or "both".
-      flip: sum the embeddings of crop and mirror image.
-      progress: show bars.
-
-    Returns:
-      accuracy, accuracy_std, threshold, auc, eer, tar_at_far, pairs, failed_images, …
-      and the settings.
-
-    Raises:
-      FileNotFoundError, ValueError, ImportError: as the parts raise them.
-    """
-    embedder = Embedder.from_checkpoint(checkpoint_folder, flip=flip)
-    listed = pair_lists.read_pairs(pairs, photos.root)
-    needed = protocol.unique_images(listed, masked)
-    crops = photos.crops(
-        needed.images, size=embedder.image_size, keep_in=output, progress=progress
-    )
-    result = benchmark.verify_pairs(
-        embedder.embed, listed, needed, crops, output, progress=progress
-    )
-    return {"masked": masked, **_settings(photos, flip), **result}
-
-
-def identify_folder(
-    checkpoint_folder: str | os.PathLike[str],
-    photos: crop_lib.Photos,
-    *,
-    output: str | os.PathLike[str],
-    masked: bool = False,
-    flip: bool = False,
-    progress: bool = True,
-) -> dict[str, Any]:
-    """Leave-one-out 1-nearest-neighbour identification of an identity/photo folder.
-
-    Arguments as in `evaluate_pairs`; masked puts a mask on every photo, as the
-    original system's test did. Returns what `benchmark.identify_folder` does, and the
-    settings.
-    """
-    embedder = Embedder.from_checkpoint(checkpoint_folder, flip=flip)
-    crops = photos.crops(
-        [(name, masked) for name in image_files.list_images(photos.root)],
-        size=embedder.image_size,
-        keep_in=output,
-        progress=progress,
-    )
-    result = benchmark.identify_folder(embedder.embed, crops, progress=progress)
-    return {"masked": masked, **_settings(photos, flip), **result}
-
-
-def _settings(photos: crop_lib.Photos, flip: bool) -> dict[str, Any]:
-    return {"masks": photos.masks, "seed": photos.seed, "flip": flip}

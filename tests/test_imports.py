@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = (
     {"numerics", "geometry", "images"},
     {"alignment", "landmarks", "masks", "losses"},
-    {"data", "models", "evaluation"},
-    {"train", "convert", "inference", "gallery"},
+    {"data", "models", "convert", "evaluation"},
+    {"train", "inference", "scoring", "gallery"},
     {"cli"},
 )
 HOST = {

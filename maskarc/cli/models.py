@@ -20,9 +20,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name in models.MODELS:
         backbone = models.create(name)
         size = backbone.image_size
-        count = cost.parameters(backbone) / 1e6
-        operations = cost.multiply_adds(backbone) / 1e9
+        count, operations = cost.measure(backbone)
         print(
-            f"{name:14} {size:4}×{size} {backbone.embed_dim:10} {count:9.2f} M "
-            f"{operations:9.2f} G"
+            f"{name:14} {size:4}×{size} {backbone.embed_dim:10} {count / 1e6:9.2f} M "
+            f"{operations / 1e9:9.2f} G"
         )

@@ -96,17 +96,17 @@ def _read_layer(reader: "_Reader", *, is_input: bool = False) -> Layer:
     if name == "con_4":
         params = reader.tensor()
         numbers = [reader.integer() for _ in range(7)]
-        reader.alias(), reader.alias()
+        reader.aliases()
         [reader.real() for _ in range(4)]
     elif name == "fc_2":
         numbers = [reader.integer() for _ in range(2)]
         params = reader.tensor()
-        reader.alias(), reader.alias()
+        reader.aliases()
         numbers.append(reader.integer())
         [reader.real() for _ in range(4)]
     elif name == "affine_":
         params = reader.tensor()
-        reader.alias(), reader.alias()
+        reader.aliases()
         numbers = [reader.integer()]
     elif name in ("max_pool_2", "avg_pool_2"):
         numbers = [reader.integer() for _ in range(6)]
@@ -262,7 +262,8 @@ class _Reader:
         count = int(np.prod(self.sizes(), dtype=object))
         return np.frombuffer(self.take(4 * count), "<f4").astype(np.float32)
 
-    def alias(self) -> None:
-        """The shape of a part of a tensor."""
-        self.expect(self.integer() == 1, "an alias of version 1")
-        self.sizes()
+    def aliases(self) -> None:
+        """The shapes of the two parts of a tensor."""
+        for _ in range(2):
+            self.expect(self.integer() == 1, "an alias of version 1")
+            self.sizes()

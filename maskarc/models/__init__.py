@@ -12,5 +12,14 @@ from maskarc.models.backbone import (
     options_of,
     preprocess,
 )
+from maskarc.models.pretrained import PRETRAINED, load_pretrained
 
-__all__ = ["MODELS", "Backbone", "create", "options_of", "preprocess"]
+__all__ = [
+    "MODELS",
+    "PRETRAINED",
+    "Backbone",
+    "create",
+    "load_pretrained",
+    "options_of",
+    "preprocess",
+]

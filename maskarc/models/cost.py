@@ -9,22 +9,24 @@ import jax.numpy as jnp
 from maskarc.models import backbone as backbones
 
 
-def parameters(backbone: backbones.Backbone) -> int:
-    """The number of parameters, without BatchNorm's running statistics."""
-    params, _ = jax.eval_shape(backbone.init, jax.random.key(0))
-    return sum(leaf.size for leaf in jax.tree.leaves(params))
+def measure(backbone: backbones.Backbone) -> tuple[int, int]:
+    """Counts parameters, and multiply-adds at inference.
 
+    Multiply-adds are those of the convolutions and matrix products of the traced
+    program, as the field counts them: normalisation, activation and addition are left
+    out.
 
-def multiply_adds(backbone: backbones.Backbone) -> int:
-    """Multiply-adds of the convolutions and matrix products that embed one crop.
+    Args:
+      backbone: any; nothing is allocated.
 
-    Counted in the traced program, as the field counts them: normalisation, activation
-    and addition are left out.
+    Returns:
+      (parameters without BatchNorm's running statistics, multiply-adds of one crop).
     """
     size = backbone.image_size
     image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8)
     params, stats = jax.eval_shape(backbone.init, jax.random.key(0))
-    return _count(jax.make_jaxpr(backbone.apply)(params, stats, image).jaxpr)
+    count = sum(leaf.size for leaf in jax.tree.leaves(params))
+    return count, _count(jax.make_jaxpr(backbone.apply)(params, stats, image).jaxpr)
 
 
 def _count(jaxpr: Any) -> int:

