@@ -18,7 +18,7 @@ LAYERS = (
     {"numerics", "geometry", "images"},
     {"alignment", "landmarks", "masks", "losses"},
     {"data", "models", "convert", "evaluation"},
-    {"train", "inference", "scoring", "gallery"},
+    {"train", "inference", "scoring", "recognizer", "gallery"},
     {"cli"},
 )
 HOST = {

@@ -5,10 +5,16 @@ import sys
 from collections.abc import Sequence
 
 from maskarc import __version__
-from maskarc.cli import add_mask, mask, models
+from maskarc.cli import add_mask, embed, mask, models, verify
 
 # Name → module with HELP, add_arguments(parser) and run(arguments).
-COMMANDS = {"mask": mask, "add-mask": add_mask, "models": models}
+COMMANDS = {
+    "verify": verify,
+    "embed": embed,
+    "mask": mask,
+    "add-mask": add_mask,
+    "models": models,
+}
 
 # What the library raises for a user's mistake: wrong values, missing files and extras;
 # and where its processes die.

@@ -1,0 +1,47 @@
+"""Embeds the main face of a photo, or of each photo of a folder, into an .npz file.
+
+The file holds names, outcomes ("ok", "no_face", "unreadable"), embeddings [N, D] of
+length 1 and boxes [N, 4]; photos without a face have NaN.
+"""
+
+import argparse
+import collections
+import pathlib
+
+from maskarc.cli import verify
+
+HELP = "turn photos into embeddings"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the subcommand's arguments."""
+    parser.add_argument("input", help="a photo, or a folder of photos; only read")
+    parser.add_argument("--output", required=True, metavar="NPZ", help="file to write")
+    verify.add_model_arguments(parser)
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Embeds and prints how many photos had which outcome."""
+    from maskarc import images, recognizer
+
+    source = pathlib.Path(arguments.input)
+    if source.is_file():
+        root, names = source.parent, [source.name]
+    else:
+        root, names = source, images.list_images(source)
+    if not names:
+        raise ValueError(f"there are no photos in {source}")
+    loaded = recognizer.Recognizer.load(
+        arguments.model, detector=arguments.detector, flip=arguments.flip
+    )
+    embedded = loaded.embed(
+        [root / name for name in names], progress=not arguments.quiet
+    )
+    recognizer.save_embeddings(arguments.output, names, embedded)
+    counts = collections.Counter(one.outcome for one in embedded)
+    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    print(f"{len(names)} photos: {outcomes} → {arguments.output}")
+    for name, one in zip(names, embedded, strict=True):
+        if one.outcome != recognizer.OK:
+            print(f"  {name}: {one.outcome}, {one.reason}")

@@ -1,0 +1,65 @@
+"""Says whether two photos show one person, masked or bare."""
+
+import argparse
+import dataclasses
+import json
+
+HELP = "compare the faces of two photos"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the subcommand's arguments."""
+    parser.add_argument("photos", nargs=2, metavar="PHOTO", help="only read")
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--far",
+        type=float,
+        default=1e-2,
+        metavar="RATE",
+        help="share of different people that may be taken for one (default: 0.01)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say which model and detector to use."""
+    parser.add_argument(
+        "--model",
+        default="dlib_resnet29",
+        help="published weights by name, or the run folder of a training "
+        "(default: dlib_resnet29)",
+    )
+    parser.add_argument(
+        "--detector", default="", help="mesh, fan or dlib (default: the first there is)"
+    )
+    parser.add_argument(
+        "--flip", action="store_true", help="look at the mirror images too"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints the answer."""
+    from maskarc import recognizer
+
+    loaded = recognizer.Recognizer.load(
+        arguments.model,
+        detector=arguments.detector,
+        flip=arguments.flip,
+        batch_size=2,
+    )
+    result = loaded.verify(*arguments.photos, far=arguments.far)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(result)))
+        return
+    for photo, count in zip(arguments.photos, result.face_counts, strict=True):
+        if count > 1:
+            print(f"{photo}: {count} faces; the main one is compared")
+    similarity = f"similarity {result.similarity:.3f}"
+    if result.is_same is None:
+        print(f"{similarity}; no threshold is known of this model")
+        return
+    answer = "same person" if result.is_same else "different people"
+    print(
+        f"{answer}: {similarity}, threshold {result.threshold:.3f} "
+        f"(takes {result.far:.1%} of different people for one)"
+    )
