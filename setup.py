@@ -20,9 +20,17 @@ EXTRAS = {
     # pip finds such versions for it that suit all other packages too.
     "beam": ["apache-beam>=2.77"],
     # What the losses are checked against, beside NumPy.
-    "torch": ["torch", "pytorch-metric-learning>=2.9"],
+    "torch": ["torch", "pytorch-metric-learning>=2.9", "safetensors"],
     # Development.
-    "dev": ["pytest", "hypothesis", "ruff", "mypy", "scikit-learn", "types-tqdm"],
+    "dev": [
+        "pytest",
+        "safetensors",
+        "hypothesis",
+        "ruff",
+        "mypy",
+        "scikit-learn",
+        "types-tqdm",
+    ],
 }
 
 setuptools.setup(

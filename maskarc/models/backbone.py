@@ -117,17 +117,38 @@ class Backbone:
         Returns:
           (float32[B, D] embeddings, not normalised; the statistics).
         """
-        images = jnp.asarray(images)
-        if images.dtype == jnp.uint8:
-            images = preprocess(images)
-        graphdef, abstract_params, abstract_stats = self._structure
-        model = nnx.merge(
-            graphdef, _filled(abstract_params, params), _filled(abstract_stats, stats)
-        )
-        embeddings = model(images, train=train, key=key)
+        model = self._merged(params, stats)
+        embeddings = model(_as_input(images), train=train, key=key)
         if not train:
             return embeddings, stats
         return embeddings, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+
+    def features(self, params: Params, stats: Stats, images: ArrayLike) -> jax.Array:
+        """What the head sees, at inference: the trunk's map, or its mean.
+
+        Args:
+          params: from `init` or a checkpoint.
+          stats: likewise.
+          images: as for `apply`.
+
+        Returns:
+          float[B, h, w, F], or float[B, F] of a "dlib_resnet29".
+
+        Raises:
+          AttributeError: the model has no such place ("mbf").
+        """
+        return self._merged(params, stats).features(_as_input(images))
+
+    def _merged(self, params: Params, stats: Stats) -> Any:
+        graphdef, abstract_params, abstract_stats = self._structure
+        return nnx.merge(
+            graphdef, _filled(abstract_params, params), _filled(abstract_stats, stats)
+        )
+
+
+def _as_input(images: ArrayLike) -> jax.Array:
+    images = jnp.asarray(images)
+    return preprocess(images) if images.dtype == jnp.uint8 else images
 
 
 def _split(model: nnx.Module) -> tuple[nnx.GraphDef, nnx.State, nnx.State]:

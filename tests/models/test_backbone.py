@@ -21,7 +21,7 @@ def count(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("name", TRUNK_PARAMETERS)
 def test_trunk_has_torchvisions_parameters(name):
     params, _ = jax.eval_shape(models.create(name).init, jax.random.key(0))
     assert count(params) - count(params["head"]) == TRUNK_PARAMETERS[name]
