@@ -44,6 +44,17 @@ _CHIP_TEMPLATE = np.array([
     [0.726104, 0.780233], [0.290379, 0.784792], [0.428096, 0.778746],
     [0.490127, 0.785343], [0.552157, 0.778746], [0.689874, 0.784792],
 ])  # fmt: skip
+# The same chip by nose and eyes alone, as the `mesh` back end sees them: the median of
+# 700 bare faces of CelebA in chips that were placed by dlib's landmarks, as shares.
+_UPPER_POINTS = np.r_[27:48]
+_UPPER_TEMPLATE = np.array([
+    [0.4910, 0.2873], [0.4906, 0.3798], [0.4896, 0.4615], [0.4899, 0.5119],
+    [0.4138, 0.5533], [0.4457, 0.5756], [0.4911, 0.5775], [0.5374, 0.5757],
+    [0.5704, 0.5526], [0.2315, 0.3017], [0.2696, 0.2827], [0.3321, 0.2796],
+    [0.3934, 0.3150], [0.3433, 0.3246], [0.2833, 0.3232], [0.5900, 0.3145],
+    [0.6509, 0.2783], [0.7135, 0.2808], [0.7527, 0.3000], [0.7011, 0.3228],
+    [0.6402, 0.3240],
+])  # fmt: skip
 
 
 def crop_matrix(
@@ -128,6 +139,18 @@ def chip_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.ndarray:
     return matrix
 
 
+def upper_chip_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.ndarray:
+    """The similarity float64[2, 3] to a chip that is placed by nose and eyes alone.
+
+    What a mask hides has no say in it. Arguments and errors as for `chip_matrix`.
+    """
+    if np.shape(landmarks) != (68, 2):
+        raise ValueError(f"expected landmarks [68, 2], got {np.shape(landmarks)}")
+    template = _UPPER_TEMPLATE * size - 0.5
+    points = np.asarray(landmarks)[_UPPER_POINTS]
+    return geometry.invert(geometry.fit_similarity(template, points))
+
+
 def _arcface_matrix(landmarks: np.ndarray, *, size: int) -> np.ndarray:
     return crop_matrix(layouts.to_five(landmarks, "68"), size=size)
 
@@ -136,6 +159,7 @@ def _arcface_matrix(landmarks: np.ndarray, *, size: int) -> np.ndarray:
 CROPS: dict[str, Callable[..., np.ndarray]] = {
     "arcface": _arcface_matrix,
     "dlib": chip_matrix,
+    "upper": upper_chip_matrix,
 }
 
 

@@ -112,7 +112,8 @@ class DlibResNet(nnx.Module):
     def features(self, images: jax.Array, *, train: bool = False) -> jax.Array:
         """The trunk: float[B, S, S, 3] in [−1, 1] → float[B, F], the map's mean."""
         del train  # it has no batch statistics
-        x = (images * 127.5 + 127.5 - jnp.array(MEAN, images.dtype)) / DIVISOR
+        mean = jnp.array(MEAN, images.dtype).reshape(1, 1, 1, 3)
+        x = (images * 127.5 + 127.5 - mean) / DIVISOR
         x = nnx.relu(self.affine1(self.conv1(x)))
         x = nnx.max_pool(x, (3, 3), strides=(2, 2))
         for block in self.blocks:

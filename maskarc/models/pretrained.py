@@ -52,7 +52,7 @@ def _arcface_torch(model: str, training_data: str) -> Pretrained:
 PRETRAINED: dict[str, Pretrained] = {
     "dlib_resnet29": Pretrained(
         model="dlib_resnet29",
-        crop="dlib",
+        crop="upper",
         licence="public domain (CC0), by its author Davis King",
         training_data="about 3 million faces of 7,485 people: FaceScrub, VGG and "
         "photos from the web; people of LFW left out",

@@ -18,7 +18,7 @@ def test_unknown_names_are_answered_with_the_known():
 
 
 def test_files_that_no_package_holds_are_asked_for():
-    with pytest.raises(ValueError, match="published at .*non-commercial"):
+    with pytest.raises(ValueError, match=r"published at .*non-commercial"):
         models.load_pretrained("arcface_r50_ms1mv3")
     with pytest.raises(FileNotFoundError):
         models.load_pretrained("arcface_r50_ms1mv3", "no_such_file.pth")
