@@ -9,6 +9,7 @@ import os
 import pathlib
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -141,7 +142,8 @@ def _read_torch(path: pathlib.Path) -> dict[str, Any]:
         raise ImportError("PyTorch files need: pip install 'maskarc[torch]'") from error
     _check_archive(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of a pickle's version
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as e:
         reason = str(e).split("\n", 1)[0][:200]
         raise failure.WeightsError(

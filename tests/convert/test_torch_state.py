@@ -29,7 +29,7 @@ NETWORKS = {
 def reference(name):
     """(state dict, the network's output) of random weights."""
     weights = torch_networks.Weights()
-    x = torch.from_numpy(np.asarray(models.preprocess(CROPS))).permute(0, 3, 1, 2)
+    x = torch.from_numpy(np.array(models.preprocess(CROPS))).permute(0, 3, 1, 2)
     with torch.no_grad():
         output = NETWORKS[name](weights, x)
     return weights.state, output.numpy()
@@ -110,7 +110,7 @@ def test_another_architecture_lists_both_sides(iresnet18):
 
 def test_another_size_is_named(iresnet18):
     arrays = {key: value.numpy() for key, value in iresnet18[0].items()}
-    with pytest.raises(failure.WeightsError, match="fc.weight .* instead of"):
+    with pytest.raises(failure.WeightsError, match=r"fc\.weight .* instead of"):
         torch_state.to_backbone(arrays, models.create("iresnet18", embed_dim=256))
 
 
