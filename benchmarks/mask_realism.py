@@ -51,7 +51,9 @@ def main(_) -> None:
     print(f"MFR2: {collections.Counter(kind != 'no-mask' for *_, kind in photos)}")
     bare = [photo for photo in photos if photo[-1] == "no-mask"]
     real = [photo for photo in photos if photo[-1] != "no-mask"]
-    rendered = {name: _rendered(bare, put_on) for name, put_on in methods.items()}
+    rendered = {
+        name: _rendered(bare, put_on, _COPIES.value) for name, put_on in methods.items()
+    }
     recognise(bare, {"bare": bare, "real masks": real, **rendered})
     classify(real, rendered)
     if _LFW.value:
@@ -96,12 +98,17 @@ def _original() -> Method:
     return put_on
 
 
-def _rendered(bare: Iterable[Photo], put_on: Method) -> list[Photo]:
-    return [
-        (put_on(image, points, np.random.default_rng([n, copy])), points, person, "")
-        for copy in range(_COPIES.value)
-        for n, (image, points, person, _) in enumerate(bare)
-    ]
+def _rendered(bare: Iterable[Photo], put_on: Method, copies: int) -> list[Photo]:
+    """Masked copies, with the landmarks that are found on them: as of real masks."""
+    detector = landmark_lib.create_detector("mesh")
+    made = []
+    for copy in range(copies):
+        for n, (image, points, person, _) in enumerate(bare):
+            masked = put_on(image, points, np.random.default_rng([n, copy]))
+            face = landmark_lib.main_face(detector(masked), masked.shape)
+            found = points if face is None else face.points[:, :2]
+            made.append((masked, found, person, ""))
+    return made
 
 
 def recognise(bare: list[Photo], probes: dict[str, list[Photo]]) -> None:
@@ -172,13 +179,21 @@ def _features(half: np.ndarray) -> np.ndarray:
     # All through one JPEG quality: its traces are no feature of a mask.
     _, content = cv2.imencode(".jpg", half, [cv2.IMWRITE_JPEG_QUALITY, 85])
     half = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    gradients = cv2.HOGDescriptor((112, 56), (16, 16), (8, 8), (8, 8), 9)
     lab = cv2.cvtColor(half, cv2.COLOR_RGB2LAB).astype(np.float32)
     tiles = lab.reshape(4, 14, 8, 14, 3)
     means = tiles.mean(axis=(1, 3)).ravel() / 255
     # Brightness and how much it varies; the hue of a mask is no sign of its being real.
     varies = tiles[..., 0].std(axis=(1, 3)).ravel() / 64
-    return np.concatenate([gradients.compute(half).ravel(), means[::3], varies])
+    return np.concatenate([_gradients(lab[..., 0]), means[::3], varies])
+
+
+def _gradients(grey: np.ndarray) -> np.ndarray:
+    """Histograms of 9 directions in cells of 8 × 8 pixels, each of length 1."""
+    x, y = (cv2.Sobel(grey, cv2.CV_32F, dx, 1 - dx, ksize=1) for dx in (1, 0))
+    direction = np.floor(np.arctan2(y, x) % np.pi / np.pi * 9).astype(int) % 9
+    votes = np.hypot(x, y)[..., None] * (direction[..., None] == np.arange(9))
+    cells = votes.reshape(len(grey) // 8, 8, grey.shape[1] // 8, 8, 9).sum(axis=(1, 3))
+    return (cells / (np.linalg.norm(cells, axis=-1, keepdims=True) + 8)).ravel()
 
 
 def lfw(root: pathlib.Path, methods: dict[str, Method]) -> None:
@@ -200,12 +215,8 @@ def lfw(root: pathlib.Path, methods: dict[str, Method]) -> None:
         photos.append((image, face.points[:, :2], name.partition("/")[0], ""))
     gallery = _embedded(embedder, photos)
     print("\nLFW, second photo     similarity  accuracy  TAR at FAR 1e-2")
-    kinds: dict[str, Method] = {"bare": lambda image, points, rng: image, **methods}
-    for name, put_on in kinds.items():
-        probes = [
-            (put_on(image, points, np.random.default_rng(n)), points, person, "")
-            for n, (image, points, person, _) in enumerate(photos)
-        ]
+    for name, put_on in {"bare": None, **methods}.items():
+        probes = photos if put_on is None else _rendered(photos, put_on, copies=1)
         similarity = (gallery[first] * _embedded(embedder, probes)[second]).sum(axis=1)
         genuine, impostor = similarity[pairs.is_same], similarity[~pairs.is_same]
         best = max(
