@@ -20,7 +20,7 @@ from maskarc.masks import (
 )
 
 # Brightness of a cell that looks away from the light, and of one that looks into it.
-_AMBIENT, _BRIGHTEST = 0.44, 1.08
+_AMBIENT, _BRIGHTEST = 0.46, 1.20
 _GLOSS_POWER = 14
 # How suddenly bright fabric bends off.
 _KNEE = 14

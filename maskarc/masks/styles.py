@@ -13,8 +13,8 @@ Colour = tuple[int, int, int]
 
 # From the top of the nose bridge round the side to below the chin.
 _PAPER = (
-    (0.00, 0.09), (0.13, 0.13), (0.27, 0.28), (0.45, 0.35), (0.75, 0.40), (1.05, 0.44),
-    (1.30, 0.50), (1.36, 0.75), (1.36, 1.00), (1.34, 1.25), (1.28, 1.50), (1.02, 1.68),
+    (0.00, 0.17), (0.13, 0.19), (0.27, 0.28), (0.45, 0.33), (0.75, 0.36), (1.05, 0.38),
+    (1.30, 0.42), (1.38, 0.72), (1.38, 1.00), (1.36, 1.25), (1.30, 1.50), (1.02, 1.68),
     (0.65, 1.84), (0.30, 1.89), (0.00, 1.90),
 )  # fmt: skip
 _CUP = (
@@ -28,8 +28,8 @@ _KEEL = (
     (0.00, 1.91),
 )  # fmt: skip
 _CLOTH = (
-    (0.00, 0.07), (0.14, 0.12), (0.29, 0.28), (0.52, 0.36), (0.85, 0.46), (1.15, 0.58),
-    (1.40, 0.72), (1.42, 0.95), (1.40, 1.18), (1.30, 1.44), (1.02, 1.67), (0.62, 1.84),
+    (0.00, 0.13), (0.14, 0.17), (0.29, 0.28), (0.52, 0.35), (0.85, 0.43), (1.15, 0.53),
+    (1.40, 0.66), (1.43, 0.92), (1.42, 1.18), (1.32, 1.44), (1.02, 1.67), (0.62, 1.84),
     (0.30, 1.90), (0.00, 1.91),
 )  # fmt: skip
 _BILL = (
@@ -100,7 +100,7 @@ def _surgical(colour: Colour, band_colour: Colour) -> Style:
     return Style(
         kind="surgical", form="sheet", outline=_PAPER, colour=colour,
         band=0.055, band_colour=band_colour, pleats=(0.70, 0.98, 1.26), stitched=True,
-        wire=True, straps=_EAR_LOOPS, bumps=0.25, creases=0.07,
+        wire=True, straps=_EAR_LOOPS, bumps=0.5, creases=0.11,
     )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def _n95(colour: Colour, *, valve: bool = False) -> Style:
     return Style(
         kind="n95", form="cup", outline=_CUP, colour=colour, band=0.07,
         band_colour=darker, straps=_HEADBANDS, strap_width=0.05,
-        strap_colour=(226, 196, 110), wire=True, bumps=0.5, creases=0.012,
+        strap_colour=(226, 196, 110), wire=True, bumps=0.5, creases=0.02,
         seams=(((0.0, 0.60), (0.55, 0.74), (0.95, 1.02)),),
         valve=(0.30, 1.02, 0.17) if valve else None,
     )  # fmt: skip
@@ -119,7 +119,7 @@ def _kn95(colour: Colour) -> Style:
     return Style(
         kind="kn95", form="fold", outline=_KEEL, colour=colour, band=0.06,
         band_colour=colour, seams=(((0.0, 0.0), (0.0, 2.0)),), stitched=True,
-        straps=_EAR_LOOPS, wire=True, bumps=0.3, creases=0.04,
+        straps=_EAR_LOOPS, wire=True, bumps=0.4, creases=0.06,
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def _cloth(colour: Colour, pattern: str = "") -> Style:
         band=0.045, band_colour=band, seams=(((0.0, 0.0), (0.0, 2.0)),), stitched=True,
         straps=(((1.36, 0.74), (1.65, 0.42), (1.95, 0.18)),
                 ((1.32, 1.36), (1.65, 0.98), (1.95, 0.66))),
-        strap_colour=band, strap_width=0.035, bumps=0.4, creases=0.08,
+        strap_colour=band, strap_width=0.035, bumps=0.6, creases=0.11,
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def _duckbill(colour: Colour) -> Style:
         kind="duckbill", form="bill", outline=_BILL, colour=colour, band=0.05,
         band_colour=colour, seams=(((0.0, 1.0), (0.60, 1.0), (1.26, 1.03)),),
         stitched=True, straps=_HEADBANDS, strap_width=0.045, wire=True, bumps=0.3,
-        creases=0.04,
+        creases=0.06,
     )  # fmt: skip
 
 
@@ -155,9 +155,9 @@ def _gas(colour: Colour) -> Style:
 
 
 STYLES: dict[str, Style] = {
-    "surgical_blue": _surgical((146, 188, 212), (180, 210, 226)),
+    "surgical_blue": _surgical((140, 196, 226), (192, 220, 236)),
     "surgical_white": _surgical((228, 232, 233), (240, 242, 242)),
-    "surgical_green": _surgical((150, 205, 182), (186, 222, 206)),
+    "surgical_green": _surgical((112, 206, 184), (176, 226, 214)),
     "surgical_black": _surgical((44, 45, 50), (54, 55, 60)),
     "surgical_pink": _surgical((232, 184, 196), (240, 208, 216)),
     "n95_white": _n95((236, 235, 230)),
