@@ -65,6 +65,19 @@ class TrainConfig:
     # Compute in bfloat16; parameters stay float32.
     bfloat16: bool = False
 
+    # Transfer: weights to begin with: a name in `maskarc.models.PRETRAINED`, a run folder,
+    # or a file (.pth, .pt, .safetensors); and whether the embedding head is theirs too,
+    # where they have one, or fresh.
+    init_from: str = ""
+    init_head: bool = True
+    # Parameters that do not learn: a regular expression searched for in paths such as
+    # "backbone/blocks/0/conv1/kernel" and "prototypes". Statistics still follow the data.
+    freeze: str = ""
+    # (regular expression, factor on the learning rate): the first that is found counts.
+    learning_rates: tuple[tuple[str, float], ...] = ()
+    # Steps at the beginning in which the prototypes learn alone.
+    head_warmup_steps: int = 0
+
     # Loss: angular margin in radians, radius of the hypersphere.
     margin: float = 0.5
     scale: float = 64.0
@@ -114,7 +127,14 @@ class TrainConfig:
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := set(fields) - known:
             raise ValueError(f"unknown configuration fields: {sorted(unknown)}")
-        return cls(**{**fields, "decay_at": tuple(fields.get("decay_at", ()))})
+        rules = tuple((path, rate) for path, rate in fields.get("learning_rates", ()))
+        return cls(
+            **{
+                **fields,
+                "decay_at": tuple(fields.get("decay_at", ())),
+                "learning_rates": rules,
+            }
+        )
 
 
 def check_same_run(config: TrainConfig, path: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ import tqdm
 
 from maskarc.data import pipeline
 from maskarc.evaluation import plots
-from maskarc.train import checkpoint, inputs, metrics, optim
+from maskarc.train import checkpoint, initial, inputs, metrics, optim
 from maskarc.train import config as config_lib
 from maskarc.train import step as step_lib
 
@@ -68,6 +68,8 @@ def train(
     with checkpoint.Checkpoints(workdir / "checkpoints", keep=config.keep) as saved:
         if saved.latest is None:
             state = trainer.init(config.seed)
+            if config.init_from:
+                state = initial.transfer(state, trainer.backbone, config)
         else:
             state = saved.restore(jax.eval_shape(trainer.init, config.seed))
         start = int(state.step)

@@ -1,6 +1,11 @@
 """The optimizer of a run, from optax."""
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import optax
 
 from maskarc.train import config as config_lib
@@ -36,12 +41,60 @@ def learning_rate(config: config_lib.TrainConfig) -> optax.Schedule:
 def create(config: config_lib.TrainConfig) -> optax.GradientTransformation:
     """SGD with momentum; weight decay on kernels and prototypes only.
 
-    BatchNorm scales and biases (rank 1) are not decayed.
+    BatchNorm scales and biases (rank 1) are not decayed. Updates are scaled by the
+    configuration's rules: `freeze`, `learning_rates`, `head_warmup_steps`.
     """
-    return optax.chain(
+    steps = [
         optax.add_decayed_weights(
             config.weight_decay,
             mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params),
         ),
         optax.sgd(learning_rate(config), momentum=config.momentum),
-    )
+    ]
+    if config.freeze or config.learning_rates:
+        rules = [(config.freeze, 0.0)] if config.freeze else []
+        steps.append(scale_by_path([*rules, *config.learning_rates]))
+    if config.head_warmup_steps:
+        steps.append(
+            optax.masked(
+                optax.scale_by_schedule(
+                    lambda count: jnp.where(count < config.head_warmup_steps, 0.0, 1.0)
+                ),
+                {"backbone": True, "prototypes": False},
+            )
+        )
+    return optax.chain(*steps)
+
+
+def scale_by_path(
+    rules: Sequence[tuple[str, float]],
+) -> optax.GradientTransformation:
+    """Scales each update by the first rule that is found in its parameter's path.
+
+    Args:
+      rules: (regular expression, factor); paths are such as
+        "backbone/blocks/0/conv1/kernel". Where none is found the factor is 1.
+
+    Raises:
+      ValueError: on first use, where a rule is found in no path at all: a misspelling.
+    """
+
+    def scaled(updates: optax.Updates, params: optax.Params = None) -> optax.Updates:
+        del params
+        unused = {pattern for pattern, _ in rules}
+
+        def scale(path: Any, update: jax.Array) -> jax.Array:
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            found = [rule for rule in rules if re.search(rule[0], name)]
+            unused.difference_update(pattern for pattern, _ in found)
+            return update * found[0][1] if found else update
+
+        result = jax.tree_util.tree_map_with_path(scale, updates)
+        if unused:
+            raise ValueError(
+                f"found in no parameter's path: {', '.join(sorted(unused))}; paths are "
+                'such as "backbone/blocks/0/conv1/kernel"'
+            )
+        return result
+
+    return optax.stateless(scaled)

@@ -27,7 +27,10 @@ def test_jitter_has_the_stated_spread(element):
     crop = transforms.AlignedCrop(112, shift=0.05, scale=0.1, rotation=0.1)
     five = layouts.to_five(element["landmarks"], "68").astype(np.float64)
     rng = np.random.default_rng(0)
-    moved = np.stack([crop._jittered(five, rng) for _ in range(2000)])
+    points = element["landmarks"].astype(np.float64)
+    moved = np.stack(
+        [layouts.to_five(crop._jittered(points, rng), "68") for _ in range(2000)]
+    )
     eyes, before = moved[:, 1] - moved[:, 0], five[1] - five[0]
     side = np.hypot(*before) / 0.3146
     angle = np.arctan2(eyes[:, 1], eyes[:, 0]) - np.arctan2(before[1], before[0])

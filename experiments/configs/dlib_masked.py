@@ -1,0 +1,42 @@
+"""dlib's network, fine-tuned on faces half of which wear masks.
+
+Command:  python -m experiments.train --config=experiments/configs/dlib_masked.py \\
+              --workdir=runs/dlib_masked --config.data_dir=../shared/faces/train
+"""
+
+from maskarc.train import config
+
+
+def get_config() -> config.TrainConfig:
+    """The configuration."""
+    return config.TrainConfig(
+        source="folder",
+        min_photos=2,
+        masks="surgical[own|random]@nose_out=0.05@low=0.1@high=0.1:4, "
+        "cloth[own|random|pattern]:4, kn95[own|random]:1, n95:1, duckbill:1",
+        mask_size_jitter=0.04,
+        mask_shift_jitter=0.03,
+        mask_probability=0.5,
+        shift_jitter=0.01,
+        scale_jitter=0.03,
+        rotation_jitter=0.03,
+        init_from="dlib_resnet29",
+        model="dlib_resnet29",
+        crop="upper",
+        image_size=150,
+        embed_dim=128,
+        width=32,
+        margin=0.3,
+        scale=32.0,
+        batch_size=64,
+        steps=3_000,
+        learning_rate=0.02,
+        # The new class centres are of no use to the backbone yet.
+        head_warmup_steps=200,
+        learning_rates=(("^backbone/(conv1|affine1|blocks/[0-6])", 0.1),),
+        weight_decay=1e-4,
+        warmup_steps=100,
+        schedule="cosine",
+        checkpoint_every=250,
+        log_every=25,
+    )

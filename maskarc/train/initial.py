@@ -1,0 +1,80 @@
+"""Where a run begins: the weights of another run, published ones, or a file."""
+
+import os
+from typing import Any
+
+import jax
+
+from maskarc import models
+from maskarc.convert import failure, torch_state
+from maskarc.train import checkpoint
+from maskarc.train import config as config_lib
+from maskarc.train import step as step_lib
+
+# Entries of a backbone's parameters that turn the trunk's map into the embedding.
+HEAD = frozenset({"head", "fc", "bn"})
+
+
+def transfer(
+    state: step_lib.TrainState,
+    backbone: models.Backbone,
+    config: config_lib.TrainConfig,
+) -> step_lib.TrainState:
+    """Puts the weights that a configuration names into a fresh state.
+
+    Args:
+      state: as `step.Trainer.init` makes it; the optimizer's state holds no weights.
+      backbone: of the run.
+      config: its init_from and init_head.
+
+    Returns:
+      The state with the trunk's weights and, if wanted and there, the head's.
+
+    Raises:
+      FileNotFoundError: init_from is none of a published name, a run folder, a file.
+      failure.WeightsError: the weights are of another architecture or size.
+    """
+    params, stats = _load(config.init_from, backbone)
+    return step_lib.TrainState(
+        step=state.step,
+        params=_merged(state.params, params, keep_head=config.init_head),
+        stats=_merged(state.stats, stats, keep_head=config.init_head),
+        prototypes=state.prototypes,
+        opt_state=state.opt_state,
+        key=state.key,
+    )
+
+
+def _load(source: str, backbone: models.Backbone) -> tuple[Any, Any]:
+    if source in models.PRETRAINED:
+        _, params, stats = models.load_pretrained(source)
+    elif os.path.isdir(source):
+        _, params, stats, _ = checkpoint.load_backbone(source)
+    elif os.path.isfile(source):
+        params, stats = torch_state.to_backbone(torch_state.load(source), backbone)
+    else:
+        raise FileNotFoundError(
+            f"init_from={source!r} is no run folder, no file, nor one of "
+            f"{', '.join(models.PRETRAINED)}"
+        )
+    return params, stats
+
+
+def _merged(fresh: Any, loaded: Any, *, keep_head: bool) -> Any:
+    """The loaded tree, with the fresh one's head where that is wanted or missing."""
+    kept = {
+        name for name in fresh if name in HEAD and not (keep_head and name in loaded)
+    }
+    loaded = {name: tree for name, tree in loaded.items() if name not in kept}
+    expected = {name: tree for name, tree in fresh.items() if name not in kept}
+    failure.check_complete(_shapes(expected), _shapes(loaded))
+    # Copies of the fresh arrays' kind: the state is donated by the training step.
+    return {**fresh, **jax.tree.map(jax.numpy.array, loaded)}
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape
+        for path, leaf in leaves
+    }
