@@ -2,6 +2,7 @@
 
 Command:  python -m experiments.train --config=experiments/configs/dlib_masked.py \\
               --workdir=runs/dlib_masked --config.data_dir=../shared/faces/train
+Hardware: two x86 cores, no GPU
 """
 
 from maskarc.train import config

@@ -6,6 +6,7 @@
 Command:  python -m experiments.train --config=experiments/configs/imagenet_r18.py \\
               --workdir=runs/imagenet_r18 --config.data_dir=VGGFACE2 \\
               --config.init_from=resnet18-f37072fd.pth
+Hardware: not run here: neither the weights nor VGGFace2 can be had
 """
 
 from maskarc.train import config

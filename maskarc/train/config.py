@@ -71,9 +71,9 @@ class TrainConfig:
     init_from: str = ""
     init_head: bool = True
     # Parameters that do not learn: a regular expression searched for in paths such as
-    # "backbone/blocks/0/conv1/kernel" and "prototypes". Statistics still follow the data.
+    # "backbone/blocks/0/conv1/kernel", "prototypes". Statistics still follow the data.
     freeze: str = ""
-    # (regular expression, factor on the learning rate): the first that is found counts.
+    # (regular expression, factor on the learning rate): the first found counts.
     learning_rates: tuple[tuple[str, float], ...] = ()
     # Steps at the beginning in which the prototypes learn alone.
     head_warmup_steps: int = 0

@@ -26,6 +26,7 @@ def test_config_trains_two_steps(name, tmp_path):
         num_identities=3,
         photos_per_identity=4,
         masks="builtin",
+        init_from="",  # of the published width
         width=4,
         batch_size=4,
         steps=2,
