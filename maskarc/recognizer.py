@@ -85,7 +85,7 @@ class Recognizer:
         model: str | os.PathLike[str] = DEFAULT,
         *,
         detector: str = "",
-        flip: bool = False,
+        flip: bool = True,
         batch_size: int = 64,
     ) -> Self:
         """Loads a model and a detector.
@@ -93,7 +93,7 @@ class Recognizer:
         Args:
           model: a name in `models.PRETRAINED`, or the run folder of a training.
           detector: landmark back end; empty takes the first that is installed.
-          flip: add the embedding of the mirrored crop.
+          flip: add the embedding of the mirrored crop; the thresholds are of this.
           batch_size: crops a call of the network.
 
         Raises:

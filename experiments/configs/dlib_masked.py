@@ -13,7 +13,7 @@ def get_config() -> config.TrainConfig:
     return config.TrainConfig(
         source="folder",
         min_photos=2,
-        masks="surgical[own|random]@nose_out=0.05@low=0.1@high=0.1:4, "
+        masks="surgical[own|random]:4@nose_out=0.05@low=0.1@high=0.1, "
         "cloth[own|random|pattern]:4, kn95[own|random]:1, n95:1, duckbill:1",
         mask_size_jitter=0.04,
         mask_shift_jitter=0.03,

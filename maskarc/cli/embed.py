@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not names:
         raise ValueError(f"there are no photos in {source}")
     loaded = recognizer.Recognizer.load(
-        arguments.model, detector=arguments.detector, flip=arguments.flip
+        arguments.model, detector=arguments.detector, flip=not arguments.no_flip
     )
     embedded = loaded.embed(
         [root / name for name in names], progress=not arguments.quiet

@@ -33,7 +33,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector", default="", help="mesh, fan or dlib (default: the first there is)"
     )
     parser.add_argument(
-        "--flip", action="store_true", help="look at the mirror images too"
+        "--no-flip",
+        action="store_true",
+        help="leave out the mirror images: twice as fast",
     )
 
 
@@ -44,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     loaded = recognizer.Recognizer.load(
         arguments.model,
         detector=arguments.detector,
-        flip=arguments.flip,
+        flip=not arguments.no_flip,
         batch_size=2,
     )
     result = loaded.verify(*arguments.photos, far=arguments.far)

@@ -65,8 +65,8 @@ class TrainConfig:
     # Compute in bfloat16; parameters stay float32.
     bfloat16: bool = False
 
-    # Transfer: weights to begin with: a name in `maskarc.models.PRETRAINED`, a run folder,
-    # or a file (.pth, .pt, .safetensors); and whether the embedding head is theirs too,
+    # Transfer: weights to begin with: a name in `maskarc.models.PRETRAINED`, a run
+    # folder, or a file (.pth, .pt, .safetensors); and whether the head is theirs too,
     # where they have one, or fresh.
     init_from: str = ""
     init_head: bool = True

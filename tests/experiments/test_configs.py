@@ -25,7 +25,6 @@ def test_config_trains_two_steps(name, tmp_path):
         source="synthetic",
         num_identities=3,
         photos_per_identity=4,
-        masks="builtin",
         init_from="",  # of the published width
         width=4,
         batch_size=4,

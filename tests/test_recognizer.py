@@ -1,0 +1,147 @@
+"""From photos to answers, with dlib's network where it is installed."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from maskarc import cli, images, inference, landmarks, models, recognizer
+from maskarc.data import synthetic
+
+ROOT = pathlib.Path(__file__).parents[1]
+FACES = ROOT / "../shared/faces/mfr2_dev"
+
+
+class MeanColour:
+    """An embedder that needs no weights: the mean colour of the crop, centred."""
+
+    image_size, crop = 112, "arcface"
+    backbone = models.create("resnet18", embed_dim=3)
+
+    def embed(self, crops):
+        rows = [crop.mean(axis=(0, 1)) - 100 for crop in crops]
+        return np.array(rows, np.float32).reshape(-1, 3)
+
+
+@pytest.fixture
+def simple():
+    return recognizer.Recognizer(
+        embedder=MeanColour(),
+        detector=landmarks.create_detector("canonical"),
+        thresholds=((0.1, 0.8), (0.01, 0.9)),
+    )
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two red crops and a blue one, and files that are no photos."""
+    colours = {"a.png": (200, 60, 50), "b.jpg": (190, 60, 50), "c.png": (20, 40, 220)}
+    for name, colour in colours.items():
+        images.write_image(tmp_path / name, np.full((112, 112, 3), colour, np.uint8))
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "text.png").write_text("not a photo")
+    return tmp_path
+
+
+def test_every_photo_has_an_outcome(simple, photos):
+    names = sorted(path.name for path in photos.iterdir())
+    results = simple.embed([photos / name for name in names])
+    outcomes = {name: one.outcome for name, one in zip(names, results, strict=True)}
+    assert outcomes == {
+        "a.png": "ok", "b.jpg": "ok", "c.png": "ok",
+        "empty.jpg": "unreadable", "text.png": "unreadable",
+    }  # fmt: skip
+    for one in results:
+        is_ok = one.outcome == "ok"
+        assert bool(one.reason) != is_ok
+        assert np.isfinite(one.embedding).all() == is_ok
+        if is_ok:
+            assert np.linalg.norm(one.embedding) == pytest.approx(1, abs=1e-6)
+            assert one.face_count == 1
+
+
+def test_answers_follow_the_threshold(simple, photos):
+    same = simple.verify(photos / "a.png", photos / "b.jpg")
+    assert same.is_same and same.similarity > 0.99 and same.threshold == 0.9
+    other = simple.verify(photos / "a.png", images.read_image(photos / "c.png"))
+    assert other.is_same is False and other.similarity < 0
+    assert simple.verify(photos / "a.png", photos / "b.jpg", far=0.1).threshold == 0.8
+    with pytest.raises(ValueError, match=r"expected one of 0\.1, 0\.01"):
+        simple.verify(photos / "a.png", photos / "b.jpg", far=0.5)
+
+
+def test_without_thresholds_there_is_no_verdict(photos):
+    blank = recognizer.Recognizer(
+        embedder=MeanColour(), detector=landmarks.create_detector("canonical")
+    )
+    result = blank.verify(photos / "a.png", photos / "b.jpg")
+    assert result.is_same is None and result.similarity > 0.9
+
+
+def test_photos_that_cannot_be_compared_are_named(simple, photos):
+    with pytest.raises(recognizer.NoFaceError, match=r"empty\.jpg"):
+        simple.verify(photos / "a.png", photos / "empty.jpg")
+    with pytest.raises(recognizer.NoFaceError, match=r"none\.jpg"):
+        simple.verify(photos / "none.jpg", photos / "a.png")
+    faceless = recognizer.Recognizer(
+        embedder=MeanColour(), detector=lambda image, name="": []
+    )
+    with pytest.raises(recognizer.NoFaceError, match=r"the image: no face"):
+        faceless.verify(np.zeros((9, 9, 3), np.uint8), photos / "a.png")
+
+
+def test_no_photos_are_no_embeddings(simple):
+    assert simple.embed([]) == []
+
+
+def test_saved_embeddings_need_no_pickle(simple, photos, tmp_path):
+    names = ["a.png", "empty.jpg"]
+    embedded = simple.embed([photos / name for name in names])
+    recognizer.save_embeddings(tmp_path / "deep" / "e.npz", names, embedded)
+    with np.load(tmp_path / "deep" / "e.npz", allow_pickle=False) as saved:
+        assert saved["names"].tolist() == names
+        assert saved["outcomes"].tolist() == ["ok", "unreadable"]
+        assert saved["embeddings"].shape == (2, 3) and saved["boxes"].shape == (2, 4)
+    with pytest.raises(ValueError, match=r"\.npz"):
+        recognizer.save_embeddings(tmp_path / "e.txt", names, embedded)
+
+
+@pytest.fixture(scope="module")
+def has_dlib():
+    try:
+        inference.Embedder.from_pretrained("dlib_resnet29")
+        landmarks.create_detector("mesh")
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+def test_generated_people_by_the_command(has_dlib, tmp_path, capsys):
+    faces = synthetic.SyntheticFaces(2, 2, size=224)
+    for index in range(4):
+        images.write_image(tmp_path / f"{index}.png", faces[index]["image"])
+    paths = [str(tmp_path / f"{index}.png") for index in range(3)]
+    assert cli.main(["verify", paths[0], paths[0], "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["is_same"] and result["similarity"] == pytest.approx(1, abs=1e-5)
+    assert cli.main(["embed", str(tmp_path), "--output", str(tmp_path / "e.npz"),
+                     "--quiet"]) == 0  # fmt: skip
+    assert "4 photos: 4 ok" in capsys.readouterr().out
+    assert cli.main(["verify", paths[0], str(tmp_path / "none.png")]) == 1
+    assert "none.png" in capsys.readouterr().err
+    assert cli.main(["verify", *paths[:2], "--model", "nobody"]) == 1
+    assert "dlib_resnet29" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not FACES.is_dir(), reason="the development faces are absent")
+def test_real_people_bare_and_masked(has_dlib):
+    recognise = recognizer.Recognizer.load()
+    folders = sorted(path for path in FACES.iterdir() if path.is_dir())[:8]
+    firsts = [sorted(folder.glob("*.png"))[0] for folder in folders]
+    seconds = [sorted(folder.glob("*.png"))[1] for folder in folders]
+    embedded = recognise.embed([*firsts, *seconds])
+    unit = np.stack([one.embedding for one in embedded])
+    similarity = unit[:8] @ unit[8:].T
+    own = np.diag(similarity)
+    others = similarity[~np.eye(8, dtype=bool)]
+    assert own.mean() > others.mean() + 0.02
