@@ -2,7 +2,7 @@
 
     python -m benchmarks.bulk --photos=DIR [--count=200] [--repeats=3]
 
-Both find the faces (that is most of the work), put one mask on each and write a JPEG, in
+Both find the faces (most of the work), put one mask on each and write a JPEG, in
 turns on the same photos. MaskTheFace's way is written here anew from its description,
 without its slowest parts (polygons by shapely, prints): HOG detection of dlib at twice
 the size, dlib's 68 points, a homography of six points, brightness and saturation of the
