@@ -48,13 +48,10 @@ def create(config: config_lib.TrainConfig) -> optax.GradientTransformation:
         optax.add_decayed_weights(
             config.weight_decay,
             mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params),
-        ),
-        optax.sgd(learning_rate(config), momentum=config.momentum),
+        )
     ]
-    if config.freeze or config.learning_rates:
-        rules = [(config.freeze, 0.0)] if config.freeze else []
-        steps.append(scale_by_path([*rules, *config.learning_rates]))
     if config.head_warmup_steps:
+        # Before the momentum, which would gather speed meanwhile.
         steps.append(
             optax.masked(
                 optax.scale_by_schedule(
@@ -63,6 +60,10 @@ def create(config: config_lib.TrainConfig) -> optax.GradientTransformation:
                 {"backbone": True, "prototypes": False},
             )
         )
+    steps.append(optax.sgd(learning_rate(config), momentum=config.momentum))
+    if config.freeze or config.learning_rates:
+        rules = [(config.freeze, 0.0)] if config.freeze else []
+        steps.append(scale_by_path([*rules, *config.learning_rates]))
     return optax.chain(*steps)
 
 
