@@ -1,5 +1,7 @@
 """Parameters and multiply-adds as their authors publish them."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,7 +37,7 @@ def test_counted_by_hand():
     widths = [1] * 4 + [2] * 4 + [4] * 3 + [8] * 4
     blocks = sum(
         9 * before * after + 9 * after * after + 4 * after
-        for before, after in zip(widths[:-1], widths[1:], strict=True)
+        for before, after in itertools.pairwise(widths)
     )
     assert count == 3 * 49 + 2 + blocks + 8 * 2
     # Maps: 39 behind the stem, 19 behind the pool, then 9, 4, 2 and 1 wide.
