@@ -20,7 +20,7 @@ EXTRAS = {
     # pip finds such versions for it that suit all other packages too.
     "beam": ["apache-beam>=2.77"],
     # What the losses are checked against, beside NumPy.
-    "torch": ["torch", "pytorch-metric-learning>=2.9", "safetensors"],
+    "torch": ["torch", "pytorch-metric-learning>=2.9"],
     # Development.
     "dev": [
         "pytest",
@@ -55,7 +55,9 @@ setuptools.setup(
         "opencv-python>=4.10",
         "optax>=0.2.6",
         "orbax-checkpoint>=0.11.33",
+        "flatbuffers",  # StableHLO files
         "pillow>=11",  # decoding: EXIF, CMYK and 16-bit files, size before pixels
+        "safetensors",  # weights files, which hold no code
         "scipy",
         "tensorboardX",  # TensorBoard event files without TensorFlow
         "tqdm",

@@ -113,7 +113,7 @@ def _rendered(bare: Iterable[Photo], put_on: Method, copies: int) -> list[Photo]
 
 def recognise(bare: list[Photo], probes: dict[str, list[Photo]]) -> None:
     """Prints what each kind of probe costs against bare photos."""
-    embedder = inference.Embedder.from_pretrained("dlib_resnet29", flip=True)
+    embedder = inference.Embedder.load("dlib_resnet29", flip=True)
     gallery, owners = _embedded(embedder, bare), _owners(bare)
     print("\nagainst bare photos  genuine  similarity     d'  TAR at FAR 1e-2")
     for name, photos in probes.items():
@@ -198,7 +198,7 @@ def _gradients(grey: np.ndarray) -> np.ndarray:
 
 def lfw(root: pathlib.Path, methods: dict[str, Method]) -> None:
     """Prints dlib's scores on View 1's test pairs, the second photo bare or masked."""
-    embedder = inference.Embedder.from_pretrained("dlib_resnet29", flip=True)
+    embedder = inference.Embedder.load("dlib_resnet29", flip=True)
     pairs = pair_lists.read_pairs(root / "pairsDevTest.txt", root / "images")
     names = sorted({*pairs.first, *pairs.second})
     number = {name: index for index, name in enumerate(names)}

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from maskarc import models
+from maskarc.convert import dlib_dat, own_file, torch_state
 from maskarc.train import checkpoint
 
 
@@ -38,45 +40,18 @@ class Embedder:
     flip: bool = False
 
     @classmethod
-    def from_checkpoint(cls, folder: str | os.PathLike[str], **options: Any) -> Self:
-        """Loads the latest checkpoint of a run folder; options are attributes.
-
-        Raises:
-          FileNotFoundError, checkpoint.CheckpointError: see `checkpoint.load_backbone`.
-        """
-        backbone, params, stats, config = checkpoint.load_backbone(folder)
-        return cls(
-            backbone, params, stats, config.image_size, crop=config.crop, **options
-        )
-
-    @classmethod
-    def from_pretrained(
-        cls, name: str, path: str | os.PathLike[str] = "", **options: Any
-    ) -> Self:
-        """Loads published weights; see `models.load_pretrained`."""
-        backbone, params, stats = models.load_pretrained(name, path)
-        crop = models.PRETRAINED[name].crop
-        return cls(backbone, params, stats, backbone.image_size, crop=crop, **options)
-
-    @classmethod
     def load(cls, source: str | os.PathLike[str], **options: Any) -> Self:
-        """Loads the model that a command names.
-
-        Args:
-          source: a name in `models.PRETRAINED`, or else a run folder.
-          **options: attributes.
-
-        Raises:
-          As `from_pretrained` and `from_checkpoint`; of a name that is neither,
-          FileNotFoundError with the known names.
-        """
-        if str(source) in models.PRETRAINED:
-            return cls.from_pretrained(str(source), **options)
-        if not os.path.isdir(source):
-            raise FileNotFoundError(
-                f"{source} is no run folder, nor one of {', '.join(models.PRETRAINED)}"
-            )
-        return cls.from_checkpoint(source, **options)
+        """Loads the model that a command names; see `load_weights`."""
+        loaded = load_weights(source)
+        size = loaded.backbone.image_size
+        return cls(
+            loaded.backbone,
+            loaded.params,
+            loaded.stats,
+            size,
+            crop=loaded.crop,
+            **options,
+        )
 
     @functools.cached_property
     def _embed(self):
@@ -129,3 +104,52 @@ class Embedder:
         if count:
             batch[count:] = 0
             yield jnp.array(batch), count
+
+
+def load_weights(
+    source: str | os.PathLike[str], *, model: str = ""
+) -> own_file.Weights:
+    """Loads a model, wherever it is.
+
+    Args:
+      source: a name in `models.PRETRAINED`, the run folder of a training, a weights
+        file of maskarc (.safetensors), dlib's .dat, or a PyTorch state dict.
+      model: architecture of a state dict, a key of `models.MODELS`; its crop is
+        ArcFace's.
+
+    Raises:
+      FileNotFoundError: source is none of these; names the published weights.
+      ValueError: a state dict without its model.
+      convert.failure.WeightsError, train.checkpoint.CheckpointError, ImportError: as
+        the readers raise them.
+    """
+    path = pathlib.Path(source)
+    if str(source) in models.PRETRAINED:
+        crop = models.PRETRAINED[str(source)].crop
+        return _weights(*models.load_pretrained(str(source)), crop)
+    if path.is_dir():
+        backbone, params, stats, config = checkpoint.load_backbone(path)
+        return _weights(backbone, params, stats, config.crop)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{source} is no run folder, no file, nor one of "
+            f"{', '.join(models.PRETRAINED)}"
+        )
+    if path.suffix == ".dat":
+        return _weights(*dlib_dat.load(path), models.PRETRAINED["dlib_resnet29"].crop)
+    if model:
+        created = models.create(model)
+        tensors = torch_state.load(path)
+        return _weights(created, *torch_state.to_backbone(tensors, created), "arcface")
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"say which architecture {path.name} is of, such as iresnet50; expected one "
+            f"of {', '.join(models.MODELS)}"
+        )
+    return own_file.load(path)
+
+
+def _weights(
+    backbone: models.Backbone, params: Any, stats: Any, crop: str
+) -> own_file.Weights:
+    return own_file.Weights(backbone=backbone, params=params, stats=stats, crop=crop)

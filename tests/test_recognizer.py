@@ -110,7 +110,7 @@ def test_saved_embeddings_need_no_pickle(simple, photos, tmp_path):
 @pytest.fixture(scope="module")
 def has_dlib():
     try:
-        inference.Embedder.from_pretrained("dlib_resnet29")
+        inference.Embedder.load("dlib_resnet29")
         landmarks.create_detector("mesh")
     except ImportError as error:
         pytest.skip(str(error))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from maskarc import __version__
-from maskarc.cli import add_mask, embed, mask, models, verify
+from maskarc.cli import add_mask, convert, embed, mask, models, verify
 
 # Name → module with HELP, add_arguments(parser) and run(arguments).
 COMMANDS = {
@@ -14,6 +14,7 @@ COMMANDS = {
     "mask": mask,
     "add-mask": add_mask,
     "models": models,
+    "convert": convert,
 }
 
 # What the library raises for a user's mistake: wrong values, missing files and extras;

@@ -16,6 +16,8 @@ from typing import Any
 
 import jax
 import numpy as np
+import safetensors
+from safetensors import numpy as safe_numpy
 
 from maskarc import models
 from maskarc.convert import failure
@@ -50,7 +52,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     Raises:
       FileNotFoundError: no such file.
       failure.WeightsError: damaged, too large, or holding more than tensors.
-      ImportError: torch or safetensors is missing.
+      ImportError: torch is missing.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -122,13 +124,6 @@ def to_backbone(
 
 
 def _read_safetensors(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        import safetensors
-        from safetensors import numpy as safe_numpy
-    except ImportError as error:
-        raise ImportError(
-            "safetensors files need: pip install 'maskarc[torch]'"
-        ) from error
     try:
         return dict(safe_numpy.load_file(path))
     except (safetensors.SafetensorError, ValueError) as error:

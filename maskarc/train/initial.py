@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from maskarc import models
-from maskarc.convert import failure, torch_state
+from maskarc.convert import failure, own_file, torch_state
 from maskarc.train import checkpoint
 from maskarc.train import config as config_lib
 from maskarc.train import step as step_lib
@@ -50,6 +50,9 @@ def _load(source: str, backbone: models.Backbone) -> tuple[Any, Any]:
         _, params, stats = models.load_pretrained(source)
     elif os.path.isdir(source):
         _, params, stats, _ = checkpoint.load_backbone(source)
+    elif os.path.isfile(source) and _is_own(source):
+        loaded = own_file.load(source)
+        params, stats = loaded.params, loaded.stats
     elif os.path.isfile(source):
         params, stats = torch_state.to_backbone(torch_state.load(source), backbone)
     else:
@@ -58,6 +61,14 @@ def _load(source: str, backbone: models.Backbone) -> tuple[Any, Any]:
             f"{', '.join(models.PRETRAINED)}"
         )
     return params, stats
+
+
+def _is_own(path: str) -> bool:
+    """Whether a file is a weights file of maskarc."""
+    return (
+        path.endswith(".safetensors")
+        and own_file.read_metadata(path).get("format") == own_file.FORMAT
+    )
 
 
 def _merged(fresh: Any, loaded: Any, *, keep_head: bool) -> Any:

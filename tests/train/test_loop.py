@@ -129,7 +129,7 @@ def test_values_out_of_range(tmp_path):
 
 def test_embedder_loads_the_checkpoint_and_pads_the_last_batch(finished):
     workdir, state = finished
-    embedder = inference.Embedder.from_checkpoint(workdir, batch_size=4)
+    embedder = inference.Embedder.load(workdir, batch_size=4)
     crops = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
     backbone = checkpoint.create_backbone(SMALL)
     expected, _ = backbone.apply(state.params, state.stats, crops)
@@ -142,8 +142,8 @@ def test_embedder_loads_the_checkpoint_and_pads_the_last_batch(finished):
 def test_flip_adds_the_mirrored_embedding(finished):
     workdir, _ = finished
     crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    plain = inference.Embedder.from_checkpoint(workdir)
-    flipped = inference.Embedder.from_checkpoint(workdir, flip=True)
+    plain = inference.Embedder.load(workdir)
+    flipped = inference.Embedder.load(workdir, flip=True)
     np.testing.assert_allclose(
         flipped.embed(crops),
         plain.embed(crops) + plain.embed(crops[:, :, ::-1]),

@@ -1,0 +1,45 @@
+"""Writes a model as a weights file of maskarc, or as a StableHLO program.
+
+The model is the run folder of a training, published weights by name, a weights file of
+maskarc, dlib's .dat, or, with --model, a PyTorch state dict (.pth, .pt, .safetensors).
+"""
+
+import argparse
+import pathlib
+
+HELP = "write a model's weights in another format"
+_SUFFIXES = (".safetensors", ".stablehlo")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the subcommand's arguments."""
+    parser.add_argument("source", help="the model; only read")
+    parser.add_argument("output", help=f"a name that ends in {' or '.join(_SUFFIXES)}")
+    parser.add_argument(
+        "--model", default="", help="of a PyTorch file: its architecture, as iresnet50"
+    )
+    parser.add_argument(
+        "--half", action="store_true", help="float16 in .safetensors: half the size"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Converts, and says what was written."""
+    from maskarc import inference
+    from maskarc.convert import own_file, stablehlo
+
+    output = pathlib.Path(arguments.output)
+    if output.suffix not in _SUFFIXES:
+        raise ValueError(
+            f"expected an output that ends in {' or '.join(_SUFFIXES)}, got "
+            f"{output.name!r}"
+        )
+    weights = inference.load_weights(arguments.source, model=arguments.model)
+    if output.suffix == ".stablehlo":
+        stablehlo.save(output, weights)
+    else:
+        own_file.save(output, weights, half=arguments.half)
+    print(
+        f"{weights.backbone.name}, crop {weights.crop!r}, "
+        f"{output.stat().st_size / 1e6:.1f} MB → {output}"
+    )

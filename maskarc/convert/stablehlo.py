@@ -1,0 +1,37 @@
+"""A network as a StableHLO program with its weights inside, for any batch size.
+
+Runs wherever `jax.export.deserialize` does, without maskarc, and is what servers built
+on XLA take.
+"""
+
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from maskarc.convert import own_file
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
+    """Writes the program uint8[batch, S, S, 3] → float32[batch, D].
+
+    Args:
+      path: of the file; its folder is made if missing.
+      weights: the model; its embeddings are not normalised.
+    """
+
+    @jax.jit
+    def embed(crops: jax.Array) -> jax.Array:
+        return weights.backbone.apply(weights.params, weights.stats, crops)[0]
+
+    size = weights.backbone.image_size
+    [batch] = export.symbolic_shape("batch")
+    crops = jax.ShapeDtypeStruct((batch, size, size, 3), jnp.uint8)
+    program = export.export(embed, platforms=PLATFORMS)(crops)
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(program.serialize())
