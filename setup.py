@@ -24,7 +24,6 @@ EXTRAS = {
     # Development.
     "dev": [
         "pytest",
-        "safetensors",
         "hypothesis",
         "ruff",
         "mypy",

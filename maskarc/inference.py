@@ -143,8 +143,8 @@ def load_weights(
         return _weights(created, *torch_state.to_backbone(tensors, created), "arcface")
     if path.suffix != ".safetensors":
         raise ValueError(
-            f"say which architecture {path.name} is of, such as iresnet50; expected one "
-            f"of {', '.join(models.MODELS)}"
+            f"say which architecture {path.name} is of; expected one of "
+            f"{', '.join(models.MODELS)}"
         )
     return own_file.load(path)
 
