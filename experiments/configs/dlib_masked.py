@@ -31,11 +31,14 @@ def get_config() -> config.TrainConfig:
         scale=32.0,
         batch_size=64,
         steps=3_000,
-        learning_rate=0.02,
+        # The network has no BatchNorm, and factors of 10 between its layers: SGD at any
+        # usual rate makes it collapse.
+        optimizer="adamw",
+        clip_norm=5.0,
+        learning_rate=2e-3,
+        learning_rates=(("^backbone/", 0.05),),
         # The new class centres are of no use to the backbone yet.
-        head_warmup_steps=200,
-        # It has no BatchNorm: at the full rate it collapses.
-        learning_rates=(("^backbone/", 0.02),),
+        head_warmup_steps=150,
         weight_decay=1e-4,
         warmup_steps=100,
         schedule="cosine",

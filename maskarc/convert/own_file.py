@@ -1,7 +1,7 @@
 """maskarc's own weights file: safetensors, with all that is needed to use them.
 
-The metadata say which model it is and with which options, which crop it expects, and the
-input contract in words; nothing is guessed from shapes, and nothing is executed.
+The metadata say which model it is and with which options, which crop it expects, and
+the input contract in words; nothing is guessed from shapes, and nothing is executed.
 """
 
 import dataclasses

@@ -82,13 +82,17 @@ class TrainConfig:
     margin: float = 0.5
     scale: float = 64.0
 
-    # Optimisation: SGD with momentum. Images a step; steps, of which 0 leaves the
-    # initial network.
+    # Optimisation: "sgd", with momentum, or "adamw"; a gradient longer than this norm
+    # is scaled down to it, 0 for never.
+    optimizer: str = "sgd"
+    clip_norm: float = 0.0
+    # Images a step; steps, of which 0 leaves the initial network.
     batch_size: int = 512
     steps: int = 180_000
     learning_rate: float = 0.1
     momentum: float = 0.9
-    # Added to the gradient of weights of rank ≥ 2, times the weight.
+    # Of weights of rank ≥ 2: added to the gradient, times the weight, by "sgd";
+    # subtracted from them, times learning rate and weight, by "adamw".
     weight_decay: float = 5e-4
     # Steps of linear warm-up from 0.
     warmup_steps: int = 0

@@ -39,32 +39,51 @@ def learning_rate(config: config_lib.TrainConfig) -> optax.Schedule:
 
 
 def create(config: config_lib.TrainConfig) -> optax.GradientTransformation:
-    """SGD with momentum; weight decay on kernels and prototypes only.
+    """The configured optimizer; weight decay on kernels and prototypes only.
 
     BatchNorm scales and biases (rank 1) are not decayed. Updates are scaled by the
     configuration's rules: `freeze`, `learning_rates`, `head_warmup_steps`.
+
+    Raises:
+      ValueError: an unknown optimizer or schedule.
     """
-    steps = [
-        optax.add_decayed_weights(
-            config.weight_decay,
-            mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params),
-        )
-    ]
-    if config.head_warmup_steps:
-        # Before the momentum, which would gather speed meanwhile.
-        steps.append(
-            optax.masked(
-                optax.scale_by_schedule(
-                    lambda count: jnp.where(count < config.head_warmup_steps, 0.0, 1.0)
-                ),
-                {"backbone": True, "prototypes": False},
-            )
-        )
-    steps.append(optax.sgd(learning_rate(config), momentum=config.momentum))
+    steps = []
+    if config.clip_norm:
+        steps.append(optax.clip_by_global_norm(config.clip_norm))
+    steps.append(_descent(config))
     if config.freeze or config.learning_rates:
         rules = [(config.freeze, 0.0)] if config.freeze else []
         steps.append(scale_by_path([*rules, *config.learning_rates]))
+    if config.head_warmup_steps:
+        # At both ends: momentum would gather speed meanwhile, and weights decay.
+        steps = [_held_back(config), *steps, _held_back(config)]
     return optax.chain(*steps)
+
+
+def _held_back(config: config_lib.TrainConfig) -> optax.GradientTransformation:
+    """Nothing of the backbone's while the head warms up."""
+
+    def share(count: jax.Array) -> jax.Array:
+        return jnp.where(count < config.head_warmup_steps, 0.0, 1.0)
+
+    return optax.masked(
+        optax.scale_by_schedule(share), {"backbone": True, "prototypes": False}
+    )
+
+
+def _descent(config: config_lib.TrainConfig) -> optax.GradientTransformation:
+    def is_decayed(params: optax.Params) -> Any:
+        return jax.tree.map(lambda p: p.ndim > 1, params)
+
+    rate = learning_rate(config)
+    if config.optimizer == "sgd":
+        decay = optax.add_decayed_weights(config.weight_decay, mask=is_decayed)
+        return optax.chain(decay, optax.sgd(rate, momentum=config.momentum))
+    if config.optimizer == "adamw":
+        return optax.adamw(rate, weight_decay=config.weight_decay, mask=is_decayed)
+    raise ValueError(
+        f"unknown optimizer {config.optimizer!r}; expected 'sgd' or 'adamw'"
+    )
 
 
 def scale_by_path(

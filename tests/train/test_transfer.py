@@ -138,3 +138,46 @@ def test_a_head_is_what_turns_the_map_into_the_embedding():
         )
         params, _ = jax.eval_shape(backbone.init, jax.random.key(0))
         assert initial.HEAD & set(params), name
+
+
+def test_warm_up_leaves_decay_to_later():
+    settings = dataclasses.replace(TINY, head_warmup_steps=2, weight_decay=0.5)
+    before, after = steps(settings, count=2)
+    assert not any(moved(before.params, after.params).values())
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_optimizers_decay_kernels_alone(name):
+    (_, plain), (_, decayed) = (
+        steps(dataclasses.replace(TINY, optimizer=name, weight_decay=decay), count=1)
+        for decay in (0.0, 0.1)
+    )
+    changed = moved(plain.params, decayed.params)
+    assert changed["conv1/kernel"] and not changed["bn1/scale"]
+
+
+def test_long_gradients_are_clipped():
+    free, clipped = (
+        steps(dataclasses.replace(TINY, clip_norm=norm, weight_decay=0.0), count=1)
+        for norm in (0.0, 1e-3)
+    )
+    lengths = [
+        np.sqrt(
+            sum(
+                float(((x - y) ** 2).sum())
+                for x, y in zip(
+                    jax.tree.leaves((a.params, a.prototypes)),
+                    jax.tree.leaves((b.params, b.prototypes)),
+                    strict=True,
+                )
+            )
+        )
+        for a, b in (free, clipped)
+    ]
+    assert lengths[1] == pytest.approx(1e-3 * TINY.learning_rate, rel=1e-3)
+    assert lengths[0] > 10 * lengths[1]
+
+
+def test_unknown_optimizers_are_answered_with_the_known():
+    with pytest.raises(ValueError, match="'sgd' or 'adamw'"):
+        optim.create(dataclasses.replace(TINY, optimizer="lion"))
