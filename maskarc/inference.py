@@ -1,4 +1,4 @@
-"""A trained backbone at work: crops to embeddings, checkpoints to scores."""
+"""A trained backbone at work: crops to embeddings, whatever its weights come from."""
 
 import dataclasses
 import functools
@@ -21,44 +21,44 @@ class Embedder:
     """Embeds aligned crops, compiled once for one batch size.
 
     Attributes:
-      backbone: the network.
-      params: its parameters.
-      stats: its BatchNorm statistics.
-      image_size: side of the crops in pixels.
-      crop: which crop it expects, a key of `alignment.CROPS`.
+      weights: the network and its weights.
       batch_size: crops a call of the network; the last batch is padded.
       flip: add the embedding of the mirrored crop before normalising, as is common
         in the field's evaluations.
     """
 
-    backbone: models.Backbone
-    params: Any
-    stats: Any
-    image_size: int
-    crop: str = "arcface"
+    weights: own_file.Weights
     batch_size: int = 64
     flip: bool = False
 
     @classmethod
     def load(cls, source: str | os.PathLike[str], **options: Any) -> Self:
         """Loads the model that a command names; see `load_weights`."""
-        loaded = load_weights(source)
-        size = loaded.backbone.image_size
-        return cls(
-            loaded.backbone,
-            loaded.params,
-            loaded.stats,
-            size,
-            crop=loaded.crop,
-            **options,
-        )
+        return cls(load_weights(source), **options)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the crops in pixels."""
+        return self.weights.backbone.image_size
+
+    @property
+    def crop(self) -> str:
+        """Which crop it expects, a key of `alignment.CROPS`."""
+        return self.weights.crop
+
+    @property
+    def embed_dim(self) -> int:
+        """D."""
+        return self.weights.backbone.embed_dim
 
     @functools.cached_property
     def _embed(self):
+        backbone = self.weights.backbone
+
         def embed(params, stats, crops):
-            embeddings, _ = self.backbone.apply(params, stats, crops)
+            embeddings, _ = backbone.apply(params, stats, crops)
             if self.flip:
-                mirrored, _ = self.backbone.apply(params, stats, crops[:, :, ::-1])
+                mirrored, _ = backbone.apply(params, stats, crops[:, :, ::-1])
                 embeddings += mirrored
             return embeddings
 
@@ -76,12 +76,13 @@ class Embedder:
         Raises:
           ValueError: a crop of another size, or an embedding that is not finite.
         """
+        params, stats = self.weights.params, self.weights.stats
         done = [
-            np.asarray(self._embed(self.params, self.stats, batch))[:count]
+            np.asarray(self._embed(params, stats, batch))[:count]
             for batch, count in self._batches(crops)
         ]
         if not done:
-            return np.zeros((0, self.backbone.embed_dim), np.float32)
+            return np.zeros((0, self.embed_dim), np.float32)
         embeddings = np.concatenate(done)
         if not np.isfinite(embeddings).all():
             raise ValueError("the network gave NaN or infinity: its weights are broken")

@@ -136,7 +136,7 @@ class Recognizer:
                     yield crop
 
         embeddings = iter(_unit(self.embedder.embed(usable())))
-        none = np.full(self.embedder.backbone.embed_dim, np.nan, np.float32)
+        none = np.full(self.embedder.embed_dim, np.nan, np.float32)
         return [
             Embedded(
                 embedding=next(embeddings) if fields["outcome"] == OK else none,

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from maskarc import cli, images, inference, landmarks, models, recognizer
+from maskarc import cli, images, inference, landmarks, recognizer
 from maskarc.data import synthetic
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -16,8 +16,7 @@ FACES = ROOT / "../shared/faces/mfr2_dev"
 class MeanColour:
     """An embedder that needs no weights: the mean colour of the crop, centred."""
 
-    image_size, crop = 112, "arcface"
-    backbone = models.create("resnet18", embed_dim=3)
+    image_size, crop, embed_dim = 112, "arcface", 3
 
     def embed(self, crops):
         rows = [crop.mean(axis=(0, 1)) - 100 for crop in crops]
