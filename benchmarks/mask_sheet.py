@@ -57,10 +57,10 @@ def main(_) -> None:
         used = masks if name.endswith("poses") else _ONE_OF_A_KIND
         ways = wear.WEARS if name.endswith("wear") else ("correct",)
         cells = [
-            cell(shot, worn(masks[mask], way))
+            cell(shot, worn(masks[mask], way, number))
             for mask in used
             for way in ways
-            for shot in row
+            for number, shot in enumerate(row)
         ]
         sheet = figures.grid(cells, columns=len(row), cell=_CELL.value)
         images.write_image(folder / f"{name}.png", sheet)
@@ -76,9 +76,9 @@ def main(_) -> None:
     images.write_image(folder / "mixture.png", sheet)
 
 
-def worn(mask: types.Mask, way: str) -> types.Mask:
-    """The mask, worn in one of `wear.WEARS`."""
-    varied = variation.Variation(worn=wear.find(way))
+def worn(mask: types.Mask, way: str, creases: int) -> types.Mask:
+    """The mask, worn in one of `wear.WEARS`, with creases of this number."""
+    varied = variation.Variation(worn=wear.find(way), creases=creases)
     return dataclasses.replace(mask, variation=varied)
 
 
