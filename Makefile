@@ -1,7 +1,7 @@
 # Two targets for a newcomer: `make quickstart` and `make test`. Both make their own
 # virtual environment first. PYTHON and EXTRAS can be set on the command line.
 PYTHON ?= python3
-EXTRAS ?= dev,mesh,dlib,tfds
+EXTRAS ?= dev,mesh,dlib,tfds,onnx
 BIN := .venv/bin
 
 .PHONY: quickstart test lint clean

@@ -19,6 +19,8 @@ EXTRAS = {
     # Masking on Dataflow, Flink or Spark. Beam 2.77 needs protobuf < 7, pyarrow < 26;
     # pip finds such versions for it that suit all other packages too.
     "beam": ["apache-beam>=2.77"],
+    # ONNX graphs, written and run.
+    "onnx": ["onnx", "onnxruntime"],
     # What the losses are checked against, beside NumPy.
     "torch": ["torch", "pytorch-metric-learning>=2.9"],
     # Development.

@@ -1,4 +1,4 @@
-"""Writes a model as a weights file of maskarc, or as a StableHLO program.
+"""Writes a model as a weights file of maskarc, an ONNX graph or a StableHLO program.
 
 The model is the run folder of a training, published weights by name, a weights file of
 maskarc, dlib's .dat, or, with --model, a PyTorch state dict (.pth, .pt, .safetensors).
@@ -8,7 +8,7 @@ import argparse
 import pathlib
 
 HELP = "write a model's weights in another format"
-_SUFFIXES = (".safetensors", ".stablehlo")
+_SUFFIXES = (".safetensors", ".onnx", ".stablehlo")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Converts, and says what was written."""
     from maskarc import inference
-    from maskarc.convert import own_file, stablehlo
+    from maskarc.convert import onnx_graph, own_file, stablehlo
 
     output = pathlib.Path(arguments.output)
     if output.suffix not in _SUFFIXES:
@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> None:
     weights = inference.load_weights(arguments.source, model=arguments.model)
     if output.suffix == ".stablehlo":
         stablehlo.save(output, weights)
+    elif output.suffix == ".onnx":
+        onnx_graph.save(output, weights)
     else:
         own_file.save(output, weights, half=arguments.half)
     print(

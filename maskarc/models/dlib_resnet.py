@@ -68,7 +68,7 @@ class DlibResNet(nnx.Module):
 
     Args:
       stage_sizes: blocks in each of the five stages.
-      image_size: side of the chips in pixels; any of 83 or more will do.
+      image_size: side of the chips in pixels; any of 103 or more will do.
       embed_dim: D.
       width: features of the first stage; 32 is the published network.
       dtype: of the computation; parameters and the embedding stay float32.
@@ -88,9 +88,9 @@ class DlibResNet(nnx.Module):
         dtype: Any = None,
         rngs: nnx.Rngs,
     ):
-        if image_size < 83:
+        if image_size < 103:  # the last convolution's map would be empty
             raise ValueError(
-                f"expected chips of 83 pixels or more, got image_size {image_size}"
+                f"expected chips of 103 pixels or more, got image_size {image_size}"
             )
         self.conv1 = layers.conv(
             3, width, 7, stride=2, padding=0, dtype=dtype, rngs=rngs

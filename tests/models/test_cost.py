@@ -15,7 +15,7 @@ SMALL = {
     "iresnet50_se": {"image_size": 32, "width": 16, "embed_dim": 8},
     "mbf": {"image_size": 32, "width": 4, "embed_dim": 8},
     "mbf_large": {"image_size": 32, "width": 4, "embed_dim": 8},
-    "dlib_resnet29": {"image_size": 83, "width": 4, "embed_dim": 8},
+    "dlib_resnet29": {"image_size": 103, "width": 4, "embed_dim": 8},
 }
 
 
@@ -31,7 +31,7 @@ def test_published_figures(name, millions, billions):
 
 
 def test_counted_by_hand():
-    backbone = models.create("dlib_resnet29", image_size=83, width=1, embed_dim=2)
+    backbone = models.create("dlib_resnet29", image_size=103, width=1, embed_dim=2)
     count, operations = cost.measure(backbone)
     # Kernels and affine layers of the stem, then of each block, then the last layer.
     widths = [1] * 4 + [2] * 4 + [4] * 3 + [8] * 4
@@ -40,10 +40,10 @@ def test_counted_by_hand():
         for before, after in itertools.pairwise(widths)
     )
     assert count == 3 * 49 + 2 + blocks + 8 * 2
-    # Maps: 39 behind the stem, 19 behind the pool, then 9, 4, 2 and 1 wide.
-    sides = [19] * 3 + [9] * 4 + [4] * 3 + [2] * 3 + [1]
-    assert operations >= 3 * 49 * 39**2
-    assert operations == pytest.approx(3 * 49 * 39**2 + sum(
+    # Maps: 49 behind the stem, 24 behind the pool, then 12, 6, 3 and 1 wide.
+    sides = [24] * 3 + [12] * 4 + [6] * 3 + [3] * 3 + [1]
+    assert operations >= 3 * 49 * 49**2
+    assert operations == pytest.approx(3 * 49 * 49**2 + sum(
         9 * side**2 * (before * after + after * after)
         for side, before, after in zip(sides, widths[:-1], widths[1:], strict=True)
     ) + 16, rel=0.15)  # fmt: skip
