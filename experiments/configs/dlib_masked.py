@@ -3,6 +3,9 @@
 Command:  python -m experiments.train --config=experiments/configs/dlib_masked.py \\
               --workdir=runs/dlib_masked --config.data_dir=../shared/faces/train
 Hardware: two x86 cores, no GPU
+Time:     20 minutes for 400 steps, beside other work; 3,000 have not been run
+Score:    after 400 of 500 steps View 1 97.5 %, second photo masked 94.4 %, half of MFR2
+          92.1 %; before 98.8, 90.7 and 91.3 %
 """
 
 from maskarc.train import config
