@@ -1,4 +1,4 @@
-"""Chips a second through dlib's network: maskarc, dlib itself and PyTorch, in turns.
+"""Chips a second through dlib's network: maskarc, dlib, onnxruntime, PyTorch, in turns.
 
     python -m benchmarks.inference [--repeats=5]
 
@@ -8,6 +8,7 @@ written here, from the parameters that maskarc read, in its own channels-last la
 
 import importlib.util
 import pathlib
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,8 @@ import jax
 import numpy as np
 from absl import app, flags
 
-from maskarc import models
+from maskarc import inference, models
+from maskarc.convert import onnx_graph
 
 _REPEATS = flags.DEFINE_integer("repeats", 5, "Turns; medians are printed.")
 _BATCHES = (1, 64)
@@ -28,7 +30,12 @@ def main(_) -> None:
         chips = np.random.default_rng(0).integers(
             0, 256, (count, 150, 150, 3), np.uint8
         )
-        ways = {"maskarc": maskarc_way(), "dlib": dlib_way(), "pytorch": torch_way()}
+        ways = {
+            "maskarc": maskarc_way(),
+            "dlib": dlib_way(),
+            "onnxruntime": onnx_way(),
+            "pytorch": torch_way(),
+        }
         expected = ways["dlib"](chips)
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for name, embed in ways.items():
@@ -40,7 +47,7 @@ def main(_) -> None:
         for name, rate in rates.items():
             ratio = np.median(rate) / np.median(rates["dlib"])
             print(
-                f"batch {count:2}  {name:8} {np.median(rate):7.1f} chips/s  "
+                f"batch {count:2}  {name:12} {np.median(rate):7.1f} chips/s  "
                 f"{ratio:5.2f}× dlib"
             )
 
@@ -72,6 +79,17 @@ def dlib_way() -> Embed:
         return np.array(network.compute_face_descriptor(list(chips)))
 
     return embed
+
+
+def onnx_way() -> Embed:
+    """The graph that maskarc writes, in onnxruntime."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "a.onnx")
+        onnx_graph.save(path, inference.load_weights("dlib_resnet29"))
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda chips: session.run(None, {"crops": chips})[0]
 
 
 def torch_way() -> Embed:
