@@ -123,11 +123,10 @@ def chip_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.ndarray:
     Raises:
       ValueError: the points coincide, are not finite, or are not 68.
     """
-    if np.shape(landmarks) != (68, 2):
-        raise ValueError(f"expected landmarks [68, 2], got {np.shape(landmarks)}")
+    landmarks = _checked(landmarks)
     template = (_CHIP_PADDING + _CHIP_TEMPLATE) / (2 * _CHIP_PADDING + 1) * size
     # From chip to photo, as dlib does: the other way the least squares differ.
-    points = np.asarray(landmarks)[_CHIP_POINTS]
+    points = landmarks[_CHIP_POINTS]
     to_photo = geometry.fit_similarity(template, points)
     matrix = geometry.invert(to_photo)
     # dlib cuts a rectangle of width - 1 pixels of the photo into size - 1 of the chip.
@@ -144,15 +143,26 @@ def upper_chip_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.nda
 
     What a mask hides has no say in it. Arguments and errors as for `chip_matrix`.
     """
-    if np.shape(landmarks) != (68, 2):
-        raise ValueError(f"expected landmarks [68, 2], got {np.shape(landmarks)}")
     template = _UPPER_TEMPLATE * size - 0.5
-    points = np.asarray(landmarks)[_UPPER_POINTS]
+    points = _checked(landmarks)[_UPPER_POINTS]
     return geometry.invert(geometry.fit_similarity(template, points))
 
 
 def _arcface_matrix(landmarks: np.ndarray, *, size: int) -> np.ndarray:
-    return crop_matrix(layouts.to_five(landmarks, "68"), size=size)
+    return crop_matrix(layouts.to_five(_checked(landmarks), "68"), size=size)
+
+
+def _checked(landmarks: np.ndarray) -> np.ndarray:
+    """Landmarks that span a face, or ValueError."""
+    landmarks = np.asarray(landmarks, float)
+    if landmarks.shape != (68, 2):
+        raise ValueError(f"expected landmarks [68, 2], got {list(landmarks.shape)}")
+    # NaN compares false.
+    if not (np.ptp(landmarks[_UPPER_POINTS], axis=0).max() > 0):
+        raise ValueError(
+            "expected landmarks that span a face; they coincide or are NaN"
+        )
+    return landmarks
 
 
 # Name → matrix from a photo's pixels to the crop's, of landmarks [68, 2] and a size.

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from maskarc import models
-from maskarc.convert import dlib_dat, own_file, torch_state
+from maskarc.convert import dlib_dat, foreign, own_file
 from maskarc.train import checkpoint
 
 
@@ -114,13 +114,14 @@ def load_weights(
 
     Args:
       source: a name in `models.PRETRAINED`, the run folder of a training, a weights
-        file of maskarc (.safetensors), dlib's .dat, or a PyTorch state dict.
-      model: architecture of a state dict, a key of `models.MODELS`; its crop is
+        file of maskarc (.safetensors), dlib's .dat, or a file that `convert.foreign`
+        reads.
+      model: architecture of such a file, a key of `models.MODELS`; its crop is
         ArcFace's.
 
     Raises:
       FileNotFoundError: source is none of these; names the published weights.
-      ValueError: a state dict without its model.
+      ValueError: a file of others without its model.
       convert.failure.WeightsError, train.checkpoint.CheckpointError, ImportError: as
         the readers raise them.
     """
@@ -139,9 +140,8 @@ def load_weights(
     if path.suffix == ".dat":
         return _weights(*dlib_dat.load(path), models.PRETRAINED["dlib_resnet29"].crop)
     if model:
-        created = models.create(model)
-        tensors = torch_state.load(path)
-        return _weights(created, *torch_state.to_backbone(tensors, created), "arcface")
+        backbone = models.create(model)
+        return _weights(backbone, *foreign.load(path, backbone), "arcface")
     if path.suffix != ".safetensors":
         raise ValueError(
             f"say which architecture {path.name} is of; expected one of "

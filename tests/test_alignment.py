@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from maskarc import alignment, geometry
+from maskarc.data import synthetic
 
 # ArcFace's published reference points.
 TEMPLATE = np.array(
@@ -103,3 +104,60 @@ def test_a_face_far_outside_gives_a_black_crop():
     crop = alignment.align(photo(60, 60), TEMPLATE * 5 + 4000)
     assert crop.shape == (112, 112, 3)
     assert not crop.any()
+
+
+@pytest.fixture(scope="module")
+def face():
+    """A photo and its 68 landmarks, whole pixels, turned and off the centre."""
+    example = synthetic.SyntheticFaces(1, 1, size=160)[0]
+    turn = np.array([[0.9, 0.25, 40.0], [-0.25, 0.9, 70.0]])
+    image = cv2.warpAffine(example["image"], turn, (260, 260))
+    points = geometry.transform(example["landmarks"].astype(float), turn)
+    return image, np.round(points)
+
+
+def test_chips_are_dlibs(face):
+    dlib = pytest.importorskip("dlib", reason="extra 'dlib' is not installed")
+    image, points = face
+    chip = alignment.crop_face(image, points, size=150, crop="dlib")
+    parts = [dlib.point(int(x), int(y)) for x, y in points]
+    found = dlib.full_object_detection(dlib.rectangle(0, 0, 259, 259), parts)
+    expected = dlib.get_face_chip(image, found, size=150, padding=0.25)
+    # dlib cuts fractions of a grey level off; we round.
+    difference = np.abs(chip.astype(float) - expected)
+    assert difference.mean() < 0.7
+    assert np.quantile(difference, 0.99) <= 3
+    shifted = np.abs(chip[:, 1:].astype(float) - expected[:, :-1])
+    assert shifted.mean() > 2 * difference.mean()
+
+
+def test_a_mask_does_not_move_the_upper_chip(face):
+    image, points = face
+    before = alignment.crop_face(image, points, size=150, crop="upper")
+    points = points.copy()
+    points[:17] += 30  # jaw
+    points[48:] -= 20  # mouth
+    after = alignment.crop_face(image, points, size=150, crop="upper")
+    np.testing.assert_array_equal(before, after)
+
+
+def test_the_upper_chip_is_placed_like_dlibs(face):
+    _, points = face
+    upper = alignment.upper_chip_matrix(points)
+    whole = alignment.chip_matrix(points)
+    centre = points.mean(axis=0, keepdims=True)
+    apart = geometry.transform(centre, upper) - geometry.transform(centre, whole)
+    assert np.abs(apart).max() < 12  # of 150 pixels
+    np.testing.assert_allclose(upper[:, :2], whole[:, :2], atol=0.15)
+
+
+@pytest.mark.parametrize("crop", alignment.CROPS)
+def test_every_crop_refuses_useless_landmarks(crop):
+    for points in (np.zeros([68, 2]), np.full([68, 2], np.nan), np.ones([5, 2])):
+        with pytest.raises(ValueError, match="expected"):
+            alignment.crop_face(photo(50, 50), points, crop=crop)
+
+
+def test_an_unknown_crop():
+    with pytest.raises(ValueError, match=r"unknown crop 'loose'.*arcface"):
+        alignment.crop_face(photo(50, 50), np.zeros([68, 2]), crop="loose")

@@ -1,4 +1,4 @@
-"""PyTorch state dicts: torchvision's ResNets, InsightFace's IResNet and MobileFaceNet.
+"""PyTorch state dicts: torchvision's ResNets, InsightFace's networks, AdaFace's.
 
 Read from `.pt`/`.pth` files without unpickling anything but tensors, or from
 `.safetensors`. Kernels are OIHW there and HWIO here; a fully connected layer behind a
@@ -11,7 +11,7 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -20,7 +20,7 @@ import safetensors
 from safetensors import numpy as safe_numpy
 
 from maskarc import models
-from maskarc.convert import failure
+from maskarc.convert import adaface, failure
 
 # Larger files, or archives that hold more, are refused.
 _MOST_BYTES = 2**31
@@ -92,6 +92,8 @@ def to_backbone(
         or NaN.
       ValueError: a model for which no such files are known.
     """
+    if adaface.is_adaface(tensors):
+        tensors = adaface.to_insightface(tensors, backbone.option("stage_sizes"))
     family = next((f for f in _RENAME if re.match(f, backbone.name)), None)
     if family is None:
         raise ValueError(f"no PyTorch files are known of the model {backbone.name!r}")
@@ -177,6 +179,8 @@ def _check_archive(path: pathlib.Path) -> None:
 
 
 def _without_prefix(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    if "model.input_layer.0.weight" in tensors:  # AdaFace's: the loss lies beside it
+        tensors = {k: v for k, v in tensors.items() if not k.startswith("head.")}
     for prefix in _PREFIXES:
         if tensors and all(name.startswith(prefix) for name in tensors):
             tensors = {name[len(prefix) :]: v for name, v in tensors.items()}
@@ -220,7 +224,7 @@ def _rename_mobilefacenet(keys: list[Any], backbone: models.Backbone) -> str:
     if head in ("fc", "bn"):
         where = {"fc": "features.layers.2", "bn": "features.layers.3"}[head]
     elif head == "blocks":
-        place = _mobile_place(int(rest[0]), sizes)
+        place, _ = list(mobile_blocks(sizes))[int(rest[0])]
         where = f"{place}.layers.{inner[rest[1]]}.layers.{unit[rest[2]]}"
     else:
         place = {
@@ -233,19 +237,18 @@ def _rename_mobilefacenet(keys: list[Any], backbone: models.Backbone) -> str:
     return f"{where}.{_LEAVES[leaf]}"
 
 
-def _mobile_place(index: int, sizes: tuple[int, ...]) -> str:
-    """Block number → its place in the module list."""
-    first = 0 if sizes[0] == 1 else sizes[0]
-    if index < first:
-        return f"layers.1.layers.{index}"
-    index -= first
-    for stage, count in enumerate(sizes[1:]):
-        if index == 0:
-            return f"layers.{2 + 2 * stage}"
-        if index <= count:
-            return f"layers.{3 + 2 * stage}.layers.{index - 1}"
-        index -= 1 + count
-    raise ValueError(f"no block {index}")
+def mobile_blocks(sizes: tuple[int, ...]) -> Iterator[tuple[str, int]]:
+    """Names and strides of a MobileFaceNet's bottlenecks, in order.
+
+    Args:
+      sizes: blocks in each of the four stages; a first of one is no bottleneck.
+    """
+    if sizes[0] > 1:
+        yield from ((f"layers.1.layers.{index}", 1) for index in range(sizes[0]))
+    for stage, count in enumerate(sizes[1:], start=1):
+        yield f"layers.{2 * stage}", 2
+        for index in range(count):
+            yield f"layers.{2 * stage + 1}.layers.{index}", 1
 
 
 # Regular expression of model names → how their arrays are called in PyTorch.

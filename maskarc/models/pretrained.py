@@ -95,7 +95,7 @@ def load_pretrained(
     """
     record = find(name)
     # Not at the top: `convert` builds on the models.
-    from maskarc.convert import dlib_dat, failure, torch_state
+    from maskarc.convert import dlib_dat, failure, foreign
 
     if not path and not record.package:
         raise ValueError(
@@ -114,7 +114,7 @@ def load_pretrained(
             )
         return dlib_dat.load(file)
     backbone = backbones.create(record.model)
-    return backbone, *torch_state.to_backbone(torch_state.load(file), backbone)
+    return backbone, *foreign.load(file, backbone)
 
 
 def find(name: str) -> Pretrained:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from maskarc import models
-from maskarc.convert import failure, own_file, torch_state
+from maskarc.convert import failure, foreign, own_file
 from maskarc.train import checkpoint
 from maskarc.train import config as config_lib
 from maskarc.train import step as step_lib
@@ -54,7 +54,7 @@ def _load(source: str, backbone: models.Backbone) -> tuple[Any, Any]:
         loaded = own_file.load(source)
         params, stats = loaded.params, loaded.stats
     elif os.path.isfile(source):
-        params, stats = torch_state.to_backbone(torch_state.load(source), backbone)
+        params, stats = foreign.load(source, backbone)
     else:
         raise FileNotFoundError(
             f"init_from={source!r} is no run folder, no file, nor one of "

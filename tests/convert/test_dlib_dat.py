@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from maskarc import models
+from maskarc import images, models
 from maskarc.convert import dlib_dat, failure
 from maskarc.data import synthetic
 
@@ -39,6 +39,20 @@ def test_embeddings_are_dlibs(path):
     result, _ = jax.jit(backbone.apply)(params, stats, chips)
     network = dlib.face_recognition_model_v1(str(path))
     expected = [network.compute_face_descriptor(np.ascontiguousarray(c)) for c in chips]
+    np.testing.assert_allclose(result, np.array(expected), atol=1e-5, rtol=0)
+
+
+def test_real_chips_give_dlibs_embeddings(path, faces):
+    dlib = pytest.importorskip("dlib")
+    names = images.list_images(faces / "mfr2_dev")[::12]
+    chips = np.stack([
+        cv2.resize(images.read_image(faces / "mfr2_dev" / name), (150, 150))
+        for name in names
+    ])  # fmt: skip
+    backbone, params, stats = dlib_dat.load(path)
+    result, _ = jax.jit(backbone.apply)(params, stats, chips)
+    network = dlib.face_recognition_model_v1(str(path))
+    expected = [network.compute_face_descriptor(chip) for chip in chips]
     np.testing.assert_allclose(result, np.array(expected), atol=1e-5, rtol=0)
 
 

@@ -1,6 +1,7 @@
 """PyTorch files against PyTorch's own arithmetic, and files that are refused."""
 
 import pickle
+import warnings
 import zipfile
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from maskarc import models
-from maskarc.convert import failure, torch_state
+from maskarc.convert import failure, foreign, torch_state
 
 torch = pytest.importorskip("torch", reason="extra 'torch' is not installed")
 
@@ -51,6 +52,24 @@ def test_embeddings_are_pytorchs(tmp_path, name):
     assert np.abs(result - expected).max() < 1e-4 * np.abs(expected).max()
 
 
+def test_adafaces_checkpoints(tmp_path):
+    weights = torch_networks.Weights()
+    x = torch.from_numpy(np.array(models.preprocess(CROPS))).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        expected = torch_networks.adaface(weights, x, (2, 2, 2, 2)).numpy()
+    state = {f"model.{k}": v for k, v in weights.state.items()}
+    state["head.kernel"] = torch.zeros(512, 7)
+    torch.save({"epoch": 1, "state_dict": state}, tmp_path / "adaface.ckpt")
+    backbone = models.create("iresnet18")
+    tensors = torch_state.load(tmp_path / "adaface.ckpt")
+    params, stats = torch_state.to_backbone(tensors, backbone)
+    result, _ = jax.jit(backbone.apply)(params, stats, CROPS)
+    assert np.abs(result - expected).max() < 1e-4 * np.abs(expected).max()
+    del tensors["body.3.res_layer.4.weight"]
+    with pytest.raises(failure.WeightsError, match=r"missing: layer2\.1\.conv2"):
+        torch_state.to_backbone(tensors, backbone)
+
+
 @pytest.mark.parametrize("name", ["resnet18"])
 def test_trunks_are_torchvisions(name):
     state, expected = reference(name)
@@ -71,6 +90,26 @@ def test_names_and_shapes_of_larger_networks(name):
     arrays = {key: value.numpy() for key, value in state.items()}
     params, _ = torch_state.to_backbone(arrays, models.create(name))
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) > 1e6
+
+
+@pytest.mark.parametrize("name", ["iresnet18", "mbf"])
+def test_pytorchs_own_onnx_export(tmp_path, name):
+    pytest.importorskip("onnx", reason="extra 'onnx' is not installed")
+    state, expected = reference(name)
+    weights = torch_networks.Weights()
+    weights.state = state
+
+    class Network(torch.nn.Module):
+        def forward(self, x):
+            return NETWORKS[name](weights, x)
+
+    path = tmp_path / "a.onnx"
+    with warnings.catch_warnings(action="ignore"):
+        example = torch.zeros(1, 3, 112, 112)
+        torch.onnx.export(Network().eval(), (example,), path, dynamo=False)
+    backbone = models.create(name)
+    result, _ = jax.jit(backbone.apply)(*foreign.load(path, backbone), CROPS)
+    assert np.abs(result - expected).max() < 1e-4 * np.abs(expected).max()
 
 
 def test_training_checkpoints_are_searched(tmp_path, iresnet18):

@@ -88,6 +88,35 @@ def iresnet(w, x, sizes, embed_dim=512):
     return w.bn(w.linear(x, "fc", embed_dim), "features")
 
 
+def adaface(w, x, sizes, embed_dim=512):
+    """AdaFace's IR network at inference, on RGB: it turns the channels around."""
+    x = x.flip(1)
+    x = w.prelu(
+        w.bn(w.conv(x, "input_layer.0", 64, 3), "input_layer.1"), "input_layer.2"
+    )
+    block = 0
+    for stage, count in enumerate(sizes):
+        width = 64 << stage
+        for index in range(count):
+            name, stride = f"body.{block}.res_layer", 1 if index else 2
+            y = w.conv(w.bn(x, f"{name}.0"), f"{name}.1", width, 3)
+            y = w.prelu(w.bn(y, f"{name}.2"), f"{name}.3")
+            y = w.bn(w.conv(y, f"{name}.4", width, 3, stride), f"{name}.5")
+            if width == x.shape[1]:
+                x = functional.max_pool2d(x, 1, stride)
+            else:
+                x = w.conv(x, f"body.{block}.shortcut_layer.0", width, 1, stride)
+                x = w.bn(x, f"body.{block}.shortcut_layer.1")
+            x = x + y
+            block += 1
+    x = torch.flatten(w.bn(x, "output_layer.0"), 1)
+    x = w.linear(x, "output_layer.3", embed_dim)
+    x = w.bn(x, "output_layer.4")
+    # That BatchNorm learns neither factor nor offset.
+    scale = w.state.pop("output_layer.4.weight")
+    return (x - w.state.pop("output_layer.4.bias")) / scale
+
+
 def mobilefacenet(w, x, sizes, scale, embed_dim=512):
     """InsightFace's MobileFaceNet at inference."""
 
