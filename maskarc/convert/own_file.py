@@ -99,7 +99,7 @@ def load(path: str | os.PathLike[str]) -> Weights:
         crop = metadata["crop"]
     except (KeyError, ValueError, TypeError) as error:
         raise failure.WeightsError(f"{path.name}: {error}") from error
-    abstract = jax.eval_shape(backbone.init, jax.random.key(0))
+    abstract = backbone.shapes()
     leaves, structure = jax.tree_util.tree_flatten_with_path(abstract)
     names = [_name(key) for key, _ in leaves]
     failure.check_complete(

@@ -97,12 +97,11 @@ def to_backbone(
     family = next((f for f in _RENAME if re.match(f, backbone.name)), None)
     if family is None:
         raise ValueError(f"no PyTorch files are known of the model {backbone.name!r}")
-    abstract = jax.eval_shape(backbone.init, jax.random.key(0))
     has_head = family != "resnet"
-    if not has_head:
-        abstract = tuple(
-            {k: v for k, v in tree.items() if k != "head"} for tree in abstract
-        )
+    abstract = [
+        {k: v for k, v in tree.items() if has_head or k != "head"}
+        for tree in backbone.shapes()
+    ]
     leaves, structure = jax.tree_util.tree_flatten_with_path(abstract)
     names = [_RENAME[family](_keys(path), backbone) for path, _ in leaves]
     found = {

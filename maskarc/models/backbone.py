@@ -90,6 +90,11 @@ class Backbone:
         abstract = nnx.eval_shape(lambda: self._build(nnx.Rngs(0)))
         return _split(abstract)
 
+    def shapes(self) -> tuple[Params, Stats]:
+        """What `init` gives, as `jax.ShapeDtypeStruct`s: nothing is allocated."""
+        _, params, stats = self._structure
+        return nnx.to_pure_dict(params), nnx.to_pure_dict(stats)
+
     def init(self, key: jax.Array) -> tuple[Params, Stats]:
         """Fresh parameters and statistics, as nested dicts of float32 arrays."""
         model = self._build(nnx.Rngs(params=key))

@@ -24,7 +24,7 @@ def measure(backbone: backbones.Backbone) -> tuple[int, int]:
     """
     size = backbone.image_size
     image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8)
-    params, stats = jax.eval_shape(backbone.init, jax.random.key(0))
+    params, stats = backbone.shapes()
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     return count, _count(jax.make_jaxpr(backbone.apply)(params, stats, image).jaxpr)
 

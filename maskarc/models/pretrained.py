@@ -21,6 +21,9 @@ class Pretrained:
         photos), with flip, for bare faces: measured on the 5.9 million pairs of
         different people among the 3,443 photos of LFW's View 1 training list. Empty
         where it was not measured.
+      metric: how embeddings are compared.
+      scores: (benchmark, score), as measured with maskarc (docs/models.md says how) or,
+        where it says so, as published.
       licence: terms of the weights.
       training_data: what they were trained on.
       published: where they come from.
@@ -32,6 +35,8 @@ class Pretrained:
     model: str
     crop: str
     thresholds: tuple[tuple[float, float], ...] = ()
+    metric: str = "cosine similarity"
+    scores: tuple[tuple[str, str], ...] = ()
     licence: str
     training_data: str
     published: str
@@ -40,15 +45,17 @@ class Pretrained:
     sha256: str = ""
 
 
-def _arcface_torch(model: str, training_data: str) -> Pretrained:
+def _arcface(model: str, training_data: str, file: str) -> Pretrained:
     return Pretrained(
         model=model,
         crop="arcface",
         licence="non-commercial research only (InsightFace's model zoo)",
         training_data=training_data,
-        published="https://github.com/deepinsight/insightface, "
-        "recognition/arcface_torch: the backbone.pth of the run",
+        published=f"https://github.com/deepinsight/insightface, {file}",
     )
+
+
+_TORCH = "recognition/arcface_torch: the backbone.pth of the run"
 
 
 PRETRAINED: dict[str, Pretrained] = {
@@ -56,6 +63,11 @@ PRETRAINED: dict[str, Pretrained] = {
         model="dlib_resnet29",
         crop="upper",
         thresholds=((1e-2, 0.910), (1e-3, 0.929), (1e-4, 0.943)),
+        scores=(
+            ("LFW View 2", "99.27 ± 0.24 %"),
+            ("half of MFR2, real masks", "91.3 ± 4.0 %"),
+            ("LFW View 2, its author", "99.38 %"),
+        ),
         licence="public domain (CC0), by its author Davis King",
         training_data="about 3 million faces of 7,485 people: FaceScrub, VGG and "
         "photos from the web; people of LFW left out",
@@ -64,13 +76,19 @@ PRETRAINED: dict[str, Pretrained] = {
         file="models/dlib_face_recognition_resnet_model_v1.dat",
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     ),
-    "arcface_r18_ms1mv3": _arcface_torch("iresnet18", "MS1MV3"),
-    "arcface_r34_ms1mv3": _arcface_torch("iresnet34", "MS1MV3"),
-    "arcface_r50_ms1mv3": _arcface_torch("iresnet50", "MS1MV3"),
-    "arcface_r100_ms1mv3": _arcface_torch("iresnet100", "MS1MV3"),
-    "arcface_r50_glint360k": _arcface_torch("iresnet50", "Glint360K"),
-    "arcface_r100_glint360k": _arcface_torch("iresnet100", "Glint360K"),
-    "arcface_mbf_glint360k": _arcface_torch("mbf", "Glint360K"),
+    "arcface_r18_ms1mv3": _arcface("iresnet18", "MS1MV3", _TORCH),
+    "arcface_r34_ms1mv3": _arcface("iresnet34", "MS1MV3", _TORCH),
+    "arcface_r50_ms1mv3": _arcface("iresnet50", "MS1MV3", _TORCH),
+    "arcface_r100_ms1mv3": _arcface("iresnet100", "MS1MV3", _TORCH),
+    "arcface_r50_glint360k": _arcface("iresnet50", "Glint360K", _TORCH),
+    "arcface_r100_glint360k": _arcface("iresnet100", "Glint360K", _TORCH),
+    "arcface_r50_webface600k": _arcface(
+        "iresnet50", "WebFace600K", "model_zoo: w600k_r50.onnx of buffalo_l"
+    ),
+    "arcface_mbf_webface600k": _arcface(
+        "mbf", "WebFace600K", "model_zoo: w600k_mbf.onnx of buffalo_s"
+    ),
+    "arcface_mbf_glint360k": _arcface("mbf", "Glint360K", _TORCH),
 }
 
 

@@ -129,13 +129,7 @@ def load_backbone(
             )["meta"]
             config = config_lib.TrainConfig.from_json(meta["config"])
             backbone = create_backbone(config)
-            target = dict(
-                zip(
-                    ("params", "stats"),
-                    jax.eval_shape(lambda: backbone.init(jax.random.key(0))),
-                    strict=True,
-                )
-            )
+            target = dict(zip(("params", "stats"), backbone.shapes(), strict=True))
             restored = manager.restore(
                 step,
                 args=ocp.args.Composite(
