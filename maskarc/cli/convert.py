@@ -1,7 +1,8 @@
 """Writes a model as a weights file of maskarc, an ONNX graph or a StableHLO program.
 
 The model is the run folder of a training, published weights by name, a weights file of
-maskarc, dlib's .dat, or, with --model, a PyTorch state dict (.pth, .pt, .safetensors).
+maskarc, dlib's .dat, or, with --model, a file of PyTorch's or an ONNX file of
+InsightFace's (.pth, .pt, .ckpt, .safetensors, .onnx).
 """
 
 import argparse
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help="the model; only read")
     parser.add_argument("output", help=f"a name that ends in {' or '.join(_SUFFIXES)}")
     parser.add_argument(
-        "--model", default="", help="of a PyTorch file: its architecture, as iresnet50"
+        "--model", default="", help="architecture of a file of others, as iresnet50"
     )
     parser.add_argument(
         "--half", action="store_true", help="float16 in .safetensors: half the size"
