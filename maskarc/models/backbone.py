@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import ArrayLike
 
-from maskarc.models import dlib_resnet, iresnet, mobilefacenet, resnet
+from maskarc.models import dlib_resnet, iresnet, layers, mobilefacenet, resnet
 
 # Name → constructor of an nnx module that maps [B, S, S, 3] to [B, D].
 MODELS: dict[str, functools.partial[Any]] = {
@@ -60,10 +60,18 @@ class Backbone:
     Attributes:
       name: key in `MODELS`.
       options: the constructor's keyword arguments, which with the name rebuild it.
+      norm_groups: in training, parts of a batch with BatchNorm statistics of their own
+        (`layers.BatchNorm`).
+      norm_axis: in training under `jax.pmap`, axis over which they are shared.
+      remat: in training, compute the insides of blocks again in the backward pass
+        (`layers.chain`).
     """
 
     name: str
     options: tuple[tuple[str, Any], ...]
+    norm_groups: int = 1
+    norm_axis: str | None = None
+    remat: bool = False
 
     def option(self, name: str) -> Any:
         """A keyword argument of the model: the one given, or its default."""
@@ -83,7 +91,12 @@ class Backbone:
         return int(self.option("embed_dim"))
 
     def _build(self, rngs: nnx.Rngs) -> Any:
-        return MODELS[self.name](**dict(self.options), rngs=rngs)
+        model = MODELS[self.name](**dict(self.options), rngs=rngs)
+        model.remat = self.remat
+        for _, module in nnx.iter_modules(model):
+            if isinstance(module, layers.BatchNorm):
+                module.groups, module.axis_name = self.norm_groups, self.norm_axis
+        return model
 
     @functools.cached_property
     def _structure(self) -> tuple[nnx.GraphDef, nnx.State, nnx.State]:

@@ -54,8 +54,9 @@ class Block(nnx.Module):
         self.affine2 = Affine(width)
         self.stride = stride
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         """float[B, H, W, features] → float[B, H/stride, W/stride, width]."""
+        del train  # it has no batch statistics
         y = nnx.relu(self.affine1(self.conv1(x)))
         y = self.affine2(self.conv2(y))
         if self.stride > 1:
@@ -77,6 +78,8 @@ class DlibResNet(nnx.Module):
     Raises:
       ValueError: chips too small for the trunk.
     """
+
+    remat = False  # see `layers.chain`
 
     def __init__(
         self,
@@ -111,13 +114,11 @@ class DlibResNet(nnx.Module):
 
     def features(self, images: jax.Array, *, train: bool = False) -> jax.Array:
         """The trunk: float[B, S, S, 3] in [−1, 1] → float[B, F], the map's mean."""
-        del train  # it has no batch statistics
         mean = jnp.array(MEAN, images.dtype).reshape(1, 1, 1, 3)
         x = (images * 127.5 + 127.5 - mean) / DIVISOR
         x = nnx.relu(self.affine1(self.conv1(x)))
         x = nnx.max_pool(x, (3, 3), strides=(2, 2))
-        for block in self.blocks:
-            x = block(x)
+        x = layers.chain(self.blocks, x, train=train, remat=self.remat)
         return jnp.mean(x.astype(jnp.float32), axis=(1, 2))
 
     def __call__(

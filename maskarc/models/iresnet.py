@@ -26,12 +26,12 @@ class Block(nnx.Module):
         dtype: Any,
         rngs: nnx.Rngs,
     ):
-        self.bn1 = layers.batch_norm(features, dtype=dtype, rngs=rngs)
+        self.bn1 = layers.BatchNorm(features, dtype=dtype, rngs=rngs)
         self.conv1 = layers.conv(features, width, 3, dtype=dtype, rngs=rngs)
-        self.bn2 = layers.batch_norm(width, dtype=dtype, rngs=rngs)
+        self.bn2 = layers.BatchNorm(width, dtype=dtype, rngs=rngs)
         self.prelu = layers.PReLU(width)
         self.conv2 = layers.conv(width, width, 3, stride=stride, dtype=dtype, rngs=rngs)
-        self.bn3 = layers.batch_norm(width, dtype=dtype, rngs=rngs)
+        self.bn3 = layers.BatchNorm(width, dtype=dtype, rngs=rngs)
         self.squeeze = squeeze
         if squeeze:
             self.se = layers.SqueezeExcite(width, dtype=dtype, rngs=rngs)
@@ -68,6 +68,8 @@ class IResNet(nnx.Module):
       ValueError: crops too small for the trunk.
     """
 
+    remat = False  # see `layers.chain`
+
     def __init__(
         self,
         *,
@@ -87,7 +89,7 @@ class IResNet(nnx.Module):
                 "larger crops"
             )
         self.conv1 = layers.conv(3, width, 3, dtype=dtype, rngs=rngs)
-        self.bn1 = layers.batch_norm(width, dtype=dtype, rngs=rngs)
+        self.bn1 = layers.BatchNorm(width, dtype=dtype, rngs=rngs)
         self.prelu = layers.PReLU(width)
         features, blocks = width, []
         for stage, count in enumerate(stage_sizes):
@@ -112,8 +114,7 @@ class IResNet(nnx.Module):
         """The trunk: float[B, S, S, 3] in [−1, 1] → float[B, S/16, S/16, F]."""
         x = self.bn1(self.conv1(images), use_running_average=not train)
         x = self.prelu(x)
-        for block in self.blocks:
-            x = block(x, train=train)
+        x = layers.chain(self.blocks, x, train=train, remat=self.remat)
         return x
 
     def __call__(

@@ -40,7 +40,7 @@ class ConvBlock(nnx.Module):
             dtype=dtype,
             rngs=rngs,
         )
-        self.bn = layers.batch_norm(out, dtype=dtype, rngs=rngs)
+        self.bn = layers.BatchNorm(out, dtype=dtype, rngs=rngs)
         self.is_linear = is_linear
         if not is_linear:
             self.prelu = layers.PReLU(out)
@@ -95,6 +95,8 @@ class MobileFaceNet(nnx.Module):
       rngs: initialisation keys.
     """
 
+    remat = False  # see `layers.chain`
+
     def __init__(
         self,
         *,
@@ -137,7 +139,7 @@ class MobileFaceNet(nnx.Module):
             last, last, map_size, groups=last, padding=0, is_linear=True, **options
         )
         self.fc = nnx.Linear(last, embed_dim, use_bias=False, **options)
-        self.bn = layers.batch_norm(embed_dim, rngs=rngs)
+        self.bn = layers.BatchNorm(embed_dim, rngs=rngs)
 
     def __call__(
         self, images: jax.Array, *, train: bool = False, key: jax.Array | None = None
@@ -147,8 +149,7 @@ class MobileFaceNet(nnx.Module):
         x = self.stem(images, train=train)
         if self.is_grouped:
             x = self.first(x, train=train)
-        for block in self.blocks:
-            x = block(x, train=train)
+        x = layers.chain(self.blocks, x, train=train, remat=self.remat)
         x = self.pool(self.separate(x, train=train), train=train)
         x = self.fc(x.reshape(x.shape[0], -1)).astype(jnp.float32)
         return self.bn(x, use_running_average=not train)

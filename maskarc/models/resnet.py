@@ -26,9 +26,9 @@ class BasicBlock(nnx.Module):
         self.conv1 = layers.conv(
             features, width, 3, stride=stride, dtype=dtype, rngs=rngs
         )
-        self.bn1 = layers.batch_norm(width, dtype=dtype, rngs=rngs)
+        self.bn1 = layers.BatchNorm(width, dtype=dtype, rngs=rngs)
         self.conv2 = layers.conv(width, width, 3, dtype=dtype, rngs=rngs)
-        self.bn2 = layers.batch_norm(width, dtype=dtype, rngs=rngs)
+        self.bn2 = layers.BatchNorm(width, dtype=dtype, rngs=rngs)
         self.downsample = Shortcut(features, width, stride, dtype=dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -48,11 +48,11 @@ class Bottleneck(nnx.Module):
     ):
         out = width * self.expansion
         self.conv1 = layers.conv(features, width, 1, dtype=dtype, rngs=rngs)
-        self.bn1 = layers.batch_norm(width, dtype=dtype, rngs=rngs)
+        self.bn1 = layers.BatchNorm(width, dtype=dtype, rngs=rngs)
         self.conv2 = layers.conv(width, width, 3, stride=stride, dtype=dtype, rngs=rngs)
-        self.bn2 = layers.batch_norm(width, dtype=dtype, rngs=rngs)
+        self.bn2 = layers.BatchNorm(width, dtype=dtype, rngs=rngs)
         self.conv3 = layers.conv(width, out, 1, dtype=dtype, rngs=rngs)
-        self.bn3 = layers.batch_norm(out, dtype=dtype, rngs=rngs)
+        self.bn3 = layers.BatchNorm(out, dtype=dtype, rngs=rngs)
         self.downsample = Shortcut(features, out, stride, dtype=dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -74,7 +74,7 @@ class Shortcut(nnx.Module):
             self.conv = layers.conv(
                 features, out, 1, stride=stride, dtype=dtype, rngs=rngs
             )
-            self.bn = layers.batch_norm(out, dtype=dtype, rngs=rngs)
+            self.bn = layers.BatchNorm(out, dtype=dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """float[B, H, W, features] → float[B, H/stride, W/stride, out]."""
@@ -103,6 +103,8 @@ class ResNet(nnx.Module):
       ValueError: an unknown stem, or crops too small for the trunk.
     """
 
+    remat = False  # see `layers.chain`
+
     def __init__(
         self,
         *,
@@ -128,7 +130,7 @@ class ResNet(nnx.Module):
             dtype=dtype,
             rngs=rngs,
         )
-        self.bn1 = layers.batch_norm(width, dtype=dtype, rngs=rngs)
+        self.bn1 = layers.BatchNorm(width, dtype=dtype, rngs=rngs)
         features, blocks = width, []
         for stage, count in enumerate(stage_sizes):
             for index in range(count):
@@ -155,8 +157,7 @@ class ResNet(nnx.Module):
         x = nnx.relu(self.bn1(self.conv1(images), use_running_average=not train))
         if self.stem == "imagenet":
             x = nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
-        for block in self.blocks:
-            x = block(x, train=train)
+        x = layers.chain(self.blocks, x, train=train, remat=self.remat)
         return x
 
     def __call__(
