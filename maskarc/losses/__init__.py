@@ -17,7 +17,11 @@ from maskarc.losses.adaptive import (
     magface_margins,
     magface_regularizer,
 )
-from maskarc.losses.blockwise import blockwise_cross_entropy, label_cosines
+from maskarc.losses.blockwise import (
+    Classified,
+    blockwise_cross_entropy,
+    label_cosines,
+)
 from maskarc.losses.cross_entropy import softmax_cross_entropy
 from maskarc.losses.embedding import (
     angular_triplet_loss,
@@ -49,6 +53,7 @@ from maskarc.losses.margins import (
 from maskarc.losses.sampling import sample_classes, sampled_cross_entropy
 
 __all__ = [
+    "Classified",
     "HeadUpdate",
     "NormStatistics",
     "adaface_init",

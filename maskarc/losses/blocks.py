@@ -91,31 +91,55 @@ def head(
     )
 
 
-def forward(settings: Settings, head: Head) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The loss, log Σ exp z, and which labels are in range, each [...]."""
+class Forward(NamedTuple):
+    """What the forward sweep finds, each [...].
+
+    Attributes:
+      loss: float32.
+      normalizer: float32, log Σ exp z.
+      is_known: whether the label is in range.
+      own: float32, cosine to the own prototype; 0 if the label is unknown.
+      top: float32, the largest cosine to any class.
+    """
+
+    loss: jax.Array
+    normalizer: jax.Array
+    is_known: jax.Array
+    own: jax.Array
+    top: jax.Array
+
+
+def forward(settings: Settings, head: Head) -> Forward:
+    """Sweeps over the classes for the loss."""
 
     def step(carry, start, size):
-        peak, total, target, known = carry
-        z = _logits(settings, head, start, read(head.prototypes, start, size))
+        peak, total, target, known, own, top = carry
+        rows = read(head.prototypes, start, size)
+        cosines, z = _logits(settings, head, start, rows)
         is_target = _is_target(head, start, size)
+        own += jnp.where(is_target, cosines, 0).sum(axis=-1)
+        top = jnp.maximum(top, cosines.max(axis=-1))
         new_peak = jnp.maximum(peak, z.max(axis=-1))
         total *= jnp.exp(peak - new_peak)
         total += jnp.exp(z - new_peak[..., None]).sum(axis=-1)
         target += jnp.where(is_target, z, 0).sum(axis=-1)
-        return new_peak, total, target, known | is_target.any(axis=-1)
+        known |= is_target.any(axis=-1)
+        return new_peak, total, target, known, own, top
 
     zeros = jnp.zeros_like(head.directions[..., 0])
     # Finite: a block of which no class exists has the maximum −∞.
     lowest = zeros + jnp.finfo(zeros.dtype).min
-    carry = (lowest, zeros, zeros, zeros.astype(bool))
-    peak, total, target, known = _fold(settings, head, step, carry)
+    carry = (lowest, zeros, zeros, zeros.astype(bool), zeros, lowest)
+    peak, total, target, known, own, top = _fold(settings, head, step, carry)
     if settings.axis_name is not None:
         local, peak = peak, lax.pmax(peak, settings.axis_name)
         total = lax.psum(total * jnp.exp(local - peak), settings.axis_name)
-        target = lax.psum(target, settings.axis_name)
+        target, own = lax.psum((target, own), settings.axis_name)
+        top = lax.pmax(top, settings.axis_name)
         known = lax.psum(known.astype(jnp.int32), settings.axis_name) > 0
     normalizer = peak + jnp.log(total)
-    return jnp.where(known, normalizer - target, 0), normalizer, known
+    loss = jnp.where(known, normalizer - target, 0)
+    return Forward(loss, normalizer, known, own, top)
 
 
 def backward(
@@ -147,7 +171,7 @@ def backward(
 
         def logits(directions, margin_args, rows):
             changed = head._replace(directions=directions, margin_args=margin_args)
-            return _logits(settings, changed, start, rows)
+            return _logits(settings, changed, start, rows)[1]
 
         rows, *others = read_from(out, start, size)
         z, pull = jax.vjp(
@@ -206,13 +230,15 @@ def _from_bits(array: jax.Array, dtype: jnp.dtype) -> jax.Array:
 
 def _logits(
     settings: Settings, head: Head, start: ArrayLike, rows: jax.Array
-) -> jax.Array:
+) -> tuple[jax.Array, jax.Array]:
+    """Cosines and logits of a block; −∞ where a class does not exist."""
     cosines = margins.unit_cosines(head.directions, rows)
     z = settings.logits_fn(cosines, head.labels - start, *head.margin_args)
     if head.exists is None:
-        return z
+        return cosines, z
     exists = read(head.exists, start, rows.shape[0])
-    return jnp.where(jax.lax.broadcast_to_rank(exists, z.ndim), z, -jnp.inf)
+    exists = jax.lax.broadcast_to_rank(exists, z.ndim)
+    return jnp.where(exists, cosines, -jnp.inf), jnp.where(exists, z, -jnp.inf)
 
 
 def _is_target(head: Head, start: ArrayLike, size: int) -> jax.Array:

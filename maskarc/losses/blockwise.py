@@ -1,7 +1,7 @@
 """Softmax cross-entropy over cosines that are computed block by block."""
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,21 @@ from maskarc.losses import blocks, margins
 from maskarc.losses import labels as labels_lib
 
 
+class Classified(NamedTuple):
+    """A loss, and what the cosines before the margin say; float32[...] each.
+
+    Attributes:
+      loss: the cross-entropy.
+      own: cosine to the own prototype; no gradient.
+      top: the largest cosine to any class: equal to `own` where the example is
+        classified right; no gradient.
+    """
+
+    loss: jax.Array
+    own: jax.Array
+    top: jax.Array
+
+
 def blockwise_cross_entropy(
     embeddings: ArrayLike,
     prototypes: ArrayLike,
@@ -22,7 +37,8 @@ def blockwise_cross_entropy(
     block_size: int = blocks.BLOCK_SIZE,
     where: ArrayLike | None = None,
     axis_name: str | None = None,
-) -> jax.Array:
+    with_cosines: bool = False,
+) -> jax.Array | Classified:
     """`softmax_cross_entropy` of margin logits, without holding the logits.
 
         ℓ[b] = log Σ_c exp(z[b, c]) − z[b, y[b]],   z = logits_fn(cosines, labels)
@@ -50,6 +66,7 @@ def blockwise_cross_entropy(
         everywhere; labels count through all parts, and embeddings and labels are the
         same along the axis. Differentiate inside the mapped function, or from outside
         a shard_map that tracks replication (``check_vma=True``, the default).
+      with_cosines: return `Classified`, which costs next to nothing.
 
     Returns:
       float32[...], the same along the axis.
@@ -64,7 +81,8 @@ def blockwise_cross_entropy(
     """
     settings = blocks.Settings(logits_fn, block_size, axis_name)
     head = blocks.head(embeddings, prototypes, labels, where, margin_args, settings)
-    return cross_entropy(settings, head)
+    classified = cross_entropy(settings, head)
+    return classified if with_cosines else classified.loss
 
 
 def label_cosines(
@@ -107,24 +125,25 @@ def label_cosines(
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def cross_entropy(settings: blocks.Settings, head: blocks.Head) -> jax.Array:
-    """The loss float32[...] of a head that is checked and normalised."""
-    loss, _, _ = blocks.forward(settings, head)
-    return loss
+def cross_entropy(settings: blocks.Settings, head: blocks.Head) -> Classified:
+    """The loss of a head that is checked and normalised."""
+    classified, _ = _forward(settings, head)
+    return classified
 
 
 def _forward(settings, head):
-    loss, normalizer, is_known = blocks.forward(settings, head)
-    return loss, (head, normalizer, is_known)
+    swept = blocks.forward(settings, head)
+    classified = Classified(swept.loss, swept.own, swept.top)
+    return classified, (head, swept.normalizer, swept.is_known)
 
 
-def _backward(settings, residuals, cotangent):
+def _backward(settings, residuals, cotangents):
     head, normalizer, is_known = residuals
     to_directions, to_margin_args, to_prototypes = blocks.backward(
         settings,
         head,
         normalizer,
-        jnp.where(is_known, cotangent, 0),
+        jnp.where(is_known, cotangents.loss, 0),
         jnp.zeros_like(head.prototypes),
         lambda _, start, size: (blocks.read(head.prototypes, start, size),),
         lambda whole, start, gradient, _: blocks.write(whole, start, gradient),

@@ -93,7 +93,8 @@ def blockwise_sgd(
         return (head.directions, head.margin_args), head
 
     _, pull, head = jax.vjp(prepare, embeddings, margin_args, has_aux=True)
-    loss, normalizer, is_known = blocks.forward(settings, head)
+    swept = blocks.forward(settings, head)
+    loss, is_known = swept.loss, swept.is_known
     if weights is None:
         weights = jnp.full(head.labels.shape, 1 / max(1, head.labels.size))
 
@@ -119,7 +120,7 @@ def blockwise_sgd(
     *gradients, (new_prototypes, new_velocity) = blocks.backward(
         settings,
         head,
-        normalizer,
+        swept.normalizer,
         jnp.where(is_known, jnp.asarray(weights), 0),
         (head.prototypes, jnp.asarray(velocity)),
         read,

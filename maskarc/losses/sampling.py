@@ -83,7 +83,8 @@ def sampled_cross_entropy(
     block_size: int = blocks.BLOCK_SIZE,
     where: ArrayLike | None = None,
     axis_name: str | None = None,
-) -> jax.Array:
+    with_cosines: bool = False,
+) -> jax.Array | blockwise.Classified:
     """`blockwise_cross_entropy` over a sample of the classes ("Partial FC").
 
     Args:
@@ -93,6 +94,7 @@ def sampled_cross_entropy(
       prototypes: float[C, D] or float[C, K, D].
       labels: int[...] in 0..C−1; as in `blockwise_cross_entropy`.
       *margin_args, logits_fn, block_size, axis_name: as there.
+      with_cosines: as there; `top` is the largest cosine to a class of the sample.
       num_samples: S, classes to compare with, as in `sample_classes`; those of one
         device, if there is an axis.
       where: bool[C], which classes exist.
@@ -127,4 +129,5 @@ def sampled_cross_entropy(
         labels=positions,
         exists=None if head.exists is None else head.exists[classes],
     )
-    return blockwise.cross_entropy(settings, sample)
+    classified = blockwise.cross_entropy(settings, sample)
+    return classified if with_cosines else classified.loss

@@ -333,3 +333,38 @@ def test_sampled_equals_dense_over_the_sample():
         x,
         w,
     )
+
+
+@pytest.mark.parametrize("sub_centres", [0, 2])
+def test_cosines_come_with_the_loss(sub_centres):
+    x, w, y = problem(3, 5, 11, sub_centres)
+    where = jnp.arange(11) != 4
+    cosines = jnp.where(where[None], losses.cosine_logits(x, w), -jnp.inf)
+    y = jnp.where(y == 4, 5, y)
+    found = losses.blockwise_cross_entropy(
+        x, w, y, block_size=3, where=where, with_cosines=True
+    )
+    plain = losses.blockwise_cross_entropy(x, w, y, block_size=3, where=where)
+    np.testing.assert_array_equal(found.loss, plain)
+    np.testing.assert_allclose(
+        found.own,
+        np.take_along_axis(np.asarray(cosines), np.asarray(y)[:, None], axis=1)[:, 0],
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(found.top, cosines.max(axis=-1), atol=1e-6)
+    best = losses.blockwise_cross_entropy(
+        x, w, jnp.argmax(cosines, -1), block_size=3, where=where, with_cosines=True
+    )
+    np.testing.assert_array_equal(best.own, best.top)  # exactly: no tolerance needed
+    sampled = losses.sampled_cross_entropy(
+        jax.random.key(0), x, w, y, num_samples=11, where=where, with_cosines=True
+    )
+    np.testing.assert_allclose(sampled.top, found.top, atol=1e-6)
+
+
+def test_cosines_carry_no_gradient():
+    x, w, y = problem(4, 3, 7)
+    gradient = jax.grad(
+        lambda x: losses.blockwise_cross_entropy(x, w, y, with_cosines=True).top.sum()
+    )(x)
+    np.testing.assert_array_equal(gradient, 0)
