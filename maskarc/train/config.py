@@ -6,9 +6,45 @@ import pathlib
 from typing import Any
 
 # Fields that may change when a run is taken up again: they do not change the result.
+# But for rounding, where devices are others.
 FREE_ON_RESUME = frozenset(
-    {"worker_count", "read_threads", "log_every", "checkpoint_every", "keep"}
+    {
+        "worker_count",
+        "read_threads",
+        "log_every",
+        "checkpoint_every",
+        "keep",
+        "class_shards",
+        "remat",
+        "verify_pairs",
+        "verify_images",
+        "verify_landmarks",
+        "verify_masked",
+        "verify_every",
+    }
 )
+
+_COUNTS = (
+    "batch_size",
+    "accumulate",
+    "log_every",
+    "checkpoint_every",
+    "keep",
+    "sub_centers",
+    "class_shards",
+)
+_SHARES = (
+    "mask_probability",
+    "mask_size_jitter",
+    "mask_shift_jitter",
+    "class_sample",
+    "ema_decay",
+)
+_CHOICES = {
+    "precision": ("float32", "bfloat16", "float16"),
+    "head_form": ("dense", "blockwise"),
+    "parallel": ("jit", "pmap"),
+}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -62,8 +98,13 @@ class TrainConfig:
     stem: str = "imagenet"
     # Dropout rate in the embedding head.
     dropout: float = 0.4
-    # Compute in bfloat16; parameters stay float32.
-    bfloat16: bool = False
+    # What the backbone computes in: "float32", "bfloat16" or, with a loss that is
+    # scaled so that gradients do not vanish, "float16". Parameters, statistics,
+    # embeddings and head stay float32.
+    precision: str = "float32"
+    # Parts of a batch with BatchNorm statistics of their own: 1 for those of the whole
+    # batch, on however many devices ("synchronised"); 0 for as many as devices.
+    batch_norm_groups: int = 1
 
     # Transfer: weights to begin with: a name in `maskarc.models.PRETRAINED`, a run
     # folder, or a file (.pth, .pt, .safetensors); and whether the head is theirs too,
@@ -78,12 +119,29 @@ class TrainConfig:
     # Steps at the beginning in which the prototypes learn alone.
     head_warmup_steps: int = 0
 
-    # Loss: angular margin in radians, radius of the hypersphere.
+    # Loss: a key of `maskarc.train.head.LOSSES`; its margin, by default in radians, and
+    # the radius of the hypersphere; prototypes a class.
+    loss: str = "arcface"
     margin: float = 0.5
     scale: float = 64.0
+    sub_centers: int = 1
+    # "dense" holds logits [batch, classes], "blockwise" a few blocks of them; a share
+    # of the classes below 1 compares with a random sample, in blocks (Partial FC).
+    head_form: str = "dense"
+    class_sample: float = 1.0
 
-    # Optimisation: "sgd", with momentum, or "adamw"; a gradient longer than this norm
-    # is scaled down to it, 0 for never.
+    # Devices: "jit" splits batch and prototypes by sharding, "pmap" the batch alone.
+    # Prototypes lie split over so many devices; it divides their number.
+    parallel: str = "jit"
+    class_shards: int = 1
+    # Parts of a batch that go through the network one after another; their gradients
+    # are averaged. Memory for activations falls, BatchNorm sees the parts.
+    accumulate: int = 1
+    # Keep only what lies between blocks, and compute what is inside them again.
+    remat: bool = False
+
+    # Optimisation: "sgd" or "lars", with momentum, "adamw" or "lamb"; a gradient longer
+    # than this norm is scaled down to it, 0 for never.
     optimizer: str = "sgd"
     clip_norm: float = 0.0
     # Images a step; steps, of which 0 leaves the initial network.
@@ -91,16 +149,33 @@ class TrainConfig:
     steps: int = 180_000
     learning_rate: float = 0.1
     momentum: float = 0.9
-    # Of weights of rank ≥ 2: added to the gradient, times the weight, by "sgd";
-    # subtracted from them, times learning rate and weight, by "adamw".
+    # Of weights of rank ≥ 2: added to the gradient, times the weight, by "sgd" and
+    # "lars"; added to what Adam makes of it by "adamw" and "lamb".
     weight_decay: float = 5e-4
+    # (regular expression, factor on the weight decay): the first found counts.
+    weight_decays: tuple[tuple[str, float], ...] = ()
+    # Running mean of the weights, which is what inference then gets: the share kept a
+    # step, such as 0.999; 0 for none.
+    ema_decay: float = 0.0
     # Steps of linear warm-up from 0.
     warmup_steps: int = 0
-    # "cosine" to 0, or "steps": a tenth at each share of the run in `decay_at`.
+    # "steps": a tenth at each share of the run in `decay_at`; "cosine" to 0;
+    # "polynomial": (1 − done) to this power; "constant".
     schedule: str = "steps"
     decay_at: tuple[float, ...] = (100 / 180, 160 / 180)
+    decay_power: float = 2.0
 
-    # Running: steps between log lines and between checkpoints; checkpoints kept.
+    # Verification while training: a list of pairs and the folder of their photos, with
+    # a landmark table; which photos of a pair are masked, a key of
+    # `maskarc.evaluation.protocol.MASKED_SIDES`; every so many steps, 0 for each
+    # checkpoint. The checkpoint of the highest accuracy is kept.
+    verify_pairs: str = ""
+    verify_images: str = ""
+    verify_landmarks: str = ""
+    verify_masked: str = "none"
+    verify_every: int = 0
+
+    # Running: steps between log lines and between checkpoints; latest checkpoints kept.
     log_every: int = 20
     checkpoint_every: int = 1000
     keep: int = 2
@@ -110,16 +185,27 @@ class TrainConfig:
 
     def validate(self) -> None:
         """Raises ValueError for values out of range, which flags may have set."""
-        for name in ("batch_size", "log_every", "checkpoint_every"):
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be ≥ 1, got {getattr(self, name)}")
-        if not 0.0 <= self.mask_probability <= 1.0:
-            raise ValueError(
-                f"mask_probability must be in [0, 1], got {self.mask_probability}"
-            )
-        for name in ("mask_size_jitter", "mask_shift_jitter"):
+        for name in _SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        for name, valid in _CHOICES.items():
+            if getattr(self, name) not in valid:
+                raise ValueError(
+                    f"unknown {name} {getattr(self, name)!r}; expected one of "
+                    f"{', '.join(valid)}"
+                )
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of accumulate "
+                f"{self.accumulate}"
+            )
+        if self.parallel == "pmap" and self.class_shards > 1:
+            raise ValueError("pmap splits no classes: use parallel='jit'")
+        if self.verify_pairs and not self.verify_images:
+            raise ValueError("verify_pairs needs verify_images, the folder of photos")
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
@@ -131,14 +217,12 @@ class TrainConfig:
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := set(fields) - known:
             raise ValueError(f"unknown configuration fields: {sorted(unknown)}")
-        rules = tuple((path, rate) for path, rate in fields.get("learning_rates", ()))
-        return cls(
-            **{
-                **fields,
-                "decay_at": tuple(fields.get("decay_at", ())),
-                "learning_rates": rules,
-            }
-        )
+        return cls(**{name: _hashable(value) for name, value in fields.items()})
+
+
+def _hashable(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def check_same_run(config: TrainConfig, path: pathlib.Path) -> None:

@@ -7,7 +7,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from maskarc import losses, models
+from maskarc import models
+from maskarc.train import head as heads
+from maskarc.train import loss_scale
+
+Batch = dict[str, jax.Array]
+Metrics = dict[str, jax.Array]
 
 
 @jax.tree_util.register_dataclass
@@ -17,54 +22,88 @@ class TrainState:
 
     Attributes:
       step: int32[], steps done.
+      skipped: int32[], steps whose gradient was not finite, one after another until
+        now; they changed nothing but this, the step and the scale of the loss.
       params: of the backbone.
       stats: BatchNorm statistics of the backbone.
-      prototypes: float32[C, D], the head: one class centre a row.
+      prototypes: float32[C', D] or [C', K, D], the head: class centres.
+      margin_stats: what the loss keeps track of (`head.Head.start`).
       opt_state: of the optimizer over {"backbone": params, "prototypes": prototypes}.
+      average: running mean of {"params", "stats"}, or None.
+      loss_scale: `loss_scale.LossScale`, or None.
       key: jax key; step n uses fold_in(key, n), so that a resumed run repeats it.
     """
 
     step: jax.Array
+    skipped: jax.Array
     params: Any
     stats: Any
     prototypes: jax.Array
+    margin_stats: Any
     opt_state: optax.OptState
+    average: Any
+    loss_scale: loss_scale.LossScale | None
     key: jax.Array
+
+    @property
+    def for_inference(self) -> tuple[Any, Any]:
+        """(params, stats): the running mean where there is one."""
+        if self.average is None:
+            return self.params, self.stats
+        return self.average["params"], self.average["stats"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Trainer:
-    """What a step closes over: the network, the optimizer and the loss's constants."""
+    """What a step closes over.
+
+    Attributes:
+      backbone: the network.
+      optimizer: over {"backbone": …, "prototypes": …}.
+      head: prototypes and loss.
+      accumulate: parts of a batch that are computed one after another.
+      ema_decay: share of the running mean of the weights that a step keeps; 0: none.
+      scales_loss: for float16.
+      axis_name: mapped axis, where the step runs under `jax.pmap` on a part of the
+        batch.
+    """
 
     backbone: models.Backbone
     optimizer: optax.GradientTransformation
-    num_classes: int
-    embed_dim: int
-    margin: float
-    scale: float
+    head: heads.Head
+    accumulate: int = 1
+    ema_decay: float = 0.0
+    scales_loss: bool = False
+    axis_name: str | None = None
 
     def init(self, seed: int) -> TrainState:
-        """A fresh state. Prototypes are drawn from N(0, 0.01²), as in ArcFace."""
+        """A fresh state."""
         backbone_key, prototype_key, key = jax.random.split(jax.random.key(seed), 3)
         params, stats = self.backbone.init(backbone_key)
-        prototypes = 0.01 * jax.random.normal(
-            prototype_key, (self.num_classes, self.embed_dim)
-        )
+        prototypes = self.head.init(prototype_key)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
+            skipped=jnp.zeros((), jnp.int32),
             params=params,
             stats=stats,
             prototypes=prototypes,
+            margin_stats=self.head.start(),
             opt_state=self.optimizer.init(
                 {"backbone": params, "prototypes": prototypes}
             ),
+            average=self.first_average(params, stats),
+            loss_scale=loss_scale.start() if self.scales_loss else None,
             key=key,
         )
 
-    def step(
-        self, state: TrainState, batch: dict[str, jax.Array]
-    ) -> tuple[TrainState, dict[str, jax.Array]]:
-        """One update.
+    def first_average(self, params: Any, stats: Any) -> Any:
+        """The running mean before the first step: a copy, as states are donated."""
+        if not self.ema_decay:
+            return None
+        return jax.tree.map(jnp.array, {"params": params, "stats": stats})
+
+    def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        """One update; none where the gradient is not finite.
 
         Args:
           state: donated where the caller's jit says so.
@@ -72,46 +111,109 @@ class Trainer:
 
         Returns:
           The new state, and scalars: loss; accuracy, on the cosines before the margin;
-          gradient_norm; target_cosine, the mean cosine to the own prototype.
+          target_cosine, the mean cosine to the own prototype; gradient_norm; skipped,
+          as in the state.
         """
         key = jax.random.fold_in(state.key, state.step)
-        labels = batch["label"]
-
-        def loss_fn(trainable):
-            embeddings, stats = self.backbone.apply(
-                trainable["backbone"],
-                state.stats,
-                batch["image"],
-                train=True,
-                key=key,
+        if self.axis_name is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
+        gradients, (stats, margin_stats, metrics) = self._gradients(state, batch, key)
+        if self.axis_name is not None:
+            gradients, stats, margin_stats, metrics = jax.lax.pmean(
+                (gradients, stats, margin_stats, metrics), self.axis_name
             )
-            cosines = losses.cosine_logits(embeddings, trainable["prototypes"])
-            logits = losses.arcface_logits(
-                cosines, labels, margin=self.margin, scale=self.scale
-            )
-            loss = losses.softmax_cross_entropy(logits, labels).mean()
-            return loss, (stats, cosines)
-
+        norm = optax.tree.norm(gradients)
+        is_finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
         trainable = {"backbone": state.params, "prototypes": state.prototypes}
-        (loss, (stats, cosines)), gradients = jax.value_and_grad(loss_fn, has_aux=True)(
-            trainable
-        )
         updates, opt_state = self.optimizer.update(
             gradients, state.opt_state, trainable
         )
         trainable = optax.apply_updates(trainable, updates)
-        metrics = {
-            "loss": loss,
-            "accuracy": jnp.mean(jnp.argmax(cosines, axis=-1) == labels),
-            "target_cosine": losses.target_cosines(cosines, labels).mean(),
-            "gradient_norm": optax.tree.norm(gradients),
-        }
-        state = TrainState(
-            step=state.step + 1,
+        changed = dataclasses.replace(
+            state,
             params=trainable["backbone"],
             stats=stats,
             prototypes=trainable["prototypes"],
+            margin_stats=margin_stats,
             opt_state=opt_state,
-            key=state.key,
         )
-        return state, metrics
+        if self.ema_decay:
+            changed = dataclasses.replace(changed, average=self._averaged(changed))
+        kept = jax.tree.map(lambda a, b: jnp.where(is_finite, a, b), changed, state)
+        skipped = jnp.where(is_finite, 0, state.skipped + 1)
+        state = dataclasses.replace(
+            kept,
+            step=state.step + 1,
+            skipped=skipped,
+            loss_scale=loss_scale.adjust(state.loss_scale, is_finite)
+            if state.loss_scale is not None
+            else None,
+        )
+        return state, {**metrics, "gradient_norm": norm, "skipped": skipped}
+
+    def _gradients(self, state: TrainState, batch: Batch, key: jax.Array) -> Any:
+        """Gradients of the mean loss, and (stats, margin_stats, metrics)."""
+        factor = 1.0 if state.loss_scale is None else state.loss_scale.factor
+
+        def loss_fn(trainable, stats, margin_stats, batch, key):
+            dropout_key, head_key = jax.random.split(key)
+            embeddings, stats = self.backbone.apply(
+                trainable["backbone"],
+                stats,
+                batch["image"],
+                train=True,
+                key=dropout_key,
+            )
+            classified, margin_stats = self.head(
+                embeddings,
+                trainable["prototypes"],
+                batch["label"],
+                margin_stats,
+                head_key,
+            )
+            loss = classified.loss.mean()
+            metrics = {
+                "loss": loss,
+                "accuracy": jnp.mean(classified.own >= classified.top),
+                "target_cosine": classified.own.mean(),
+            }
+            return factor * loss, (stats, margin_stats, metrics)
+
+        gradient_fn = jax.grad(loss_fn, has_aux=True)
+        trainable = {"backbone": state.params, "prototypes": state.prototypes}
+        before = (state.stats, state.margin_stats)
+        if self.accumulate == 1:
+            gradients, aux = gradient_fn(trainable, *before, batch, key)
+        else:
+            gradients, aux = self._accumulated(
+                gradient_fn, trainable, before, batch, key
+            )
+        return jax.tree.map(lambda g: g / factor, gradients), aux
+
+    def _accumulated(self, gradient_fn, trainable, before, batch, key) -> Any:
+        """The mean over parts of the batch; each is spread over all devices."""
+
+        def part(whole: jax.Array) -> jax.Array:
+            split = whole.reshape(-1, self.accumulate, *whole.shape[1:])
+            return jnp.swapaxes(split, 0, 1)
+
+        def add(carry, part_and_key):
+            total, before = carry
+            gradients, (*after, metrics) = gradient_fn(
+                trainable, *before, *part_and_key
+            )
+            total = jax.tree.map(jnp.add, total, gradients)
+            return (total, tuple(after)), metrics
+
+        zeros = jax.tree.map(jnp.zeros_like, trainable)
+        parts = (jax.tree.map(part, batch), jax.random.split(key, self.accumulate))
+        (total, after), metrics = jax.lax.scan(add, (zeros, before), parts)
+        mean = jax.tree.map(lambda g: g / self.accumulate, total)
+        return mean, (*after, jax.tree.map(jnp.mean, metrics))
+
+    def _averaged(self, state: TrainState) -> Any:
+        """The running mean after a step; the first steps count more."""
+        step = state.step.astype(jnp.float32)
+        decay = jnp.minimum(self.ema_decay, (1 + step) / (10 + step))
+        now = {"params": state.params, "stats": state.stats}
+        return optax.tree.update_moment(now, state.average, decay, 1)
