@@ -20,7 +20,6 @@ FREE_ON_RESUME = frozenset(
         "verify_images",
         "verify_landmarks",
         "verify_masked",
-        "verify_every",
     }
 )
 
@@ -167,13 +166,12 @@ class TrainConfig:
 
     # Verification while training: a list of pairs and the folder of their photos, with
     # a landmark table; which photos of a pair are masked, a key of
-    # `maskarc.evaluation.protocol.MASKED_SIDES`; every so many steps, 0 for each
-    # checkpoint. The checkpoint of the highest accuracy is kept.
+    # `maskarc.evaluation.protocol.MASKED_SIDES`. It is done for each checkpoint; that of
+    # the highest accuracy is kept.
     verify_pairs: str = ""
     verify_images: str = ""
     verify_landmarks: str = ""
     verify_masked: str = "none"
-    verify_every: int = 0
 
     # Running: steps between log lines and between checkpoints; latest checkpoints kept.
     log_every: int = 20

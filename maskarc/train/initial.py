@@ -1,5 +1,6 @@
 """Where a run begins: the weights of another run, published ones, or a file."""
 
+import dataclasses
 import os
 from typing import Any
 
@@ -17,14 +18,14 @@ HEAD = frozenset({"head", "fc", "bn"})
 
 def transfer(
     state: step_lib.TrainState,
-    backbone: models.Backbone,
+    trainer: step_lib.Trainer,
     config: config_lib.TrainConfig,
 ) -> step_lib.TrainState:
     """Puts the weights that a configuration names into a fresh state.
 
     Args:
       state: as `step.Trainer.init` makes it; the optimizer's state holds no weights.
-      backbone: of the run.
+      trainer: of the run.
       config: its init_from and init_head.
 
     Returns:
@@ -34,14 +35,16 @@ def transfer(
       FileNotFoundError: init_from is none of a published name, a run folder, a file.
       failure.WeightsError: the weights are of another architecture or size.
     """
-    params, stats = _load(config.init_from, backbone)
-    return step_lib.TrainState(
-        step=state.step,
-        params=_merged(state.params, params, keep_head=config.init_head),
-        stats=_merged(state.stats, stats, keep_head=config.init_head),
-        prototypes=state.prototypes,
-        opt_state=state.opt_state,
-        key=state.key,
+    loaded = _load(config.init_from, trainer.backbone)
+    params, stats = (
+        _merged(fresh, given, keep_head=config.init_head)
+        for fresh, given in zip((state.params, state.stats), loaded, strict=True)
+    )
+    return dataclasses.replace(
+        state,
+        params=params,
+        stats=stats,
+        average=trainer.first_average(params, stats),
     )
 
 
@@ -79,8 +82,15 @@ def _merged(fresh: Any, loaded: Any, *, keep_head: bool) -> Any:
     loaded = {name: tree for name, tree in loaded.items() if name not in kept}
     expected = {name: tree for name, tree in fresh.items() if name not in kept}
     failure.check_complete(_shapes(expected), _shapes(loaded))
-    # Copies of the fresh arrays' kind: the state is donated by the training step.
-    return {**fresh, **jax.tree.map(jax.numpy.array, loaded)}
+    # Copies where the fresh arrays are: the state is donated by the training step.
+    return {
+        **fresh,
+        **jax.tree.map(
+            lambda new, old: jax.device_put(jax.numpy.array(new), old.sharding),
+            loaded,
+            expected,
+        ),
+    }
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

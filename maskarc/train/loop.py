@@ -1,22 +1,26 @@
-"""The training loop of one run folder, from configuration to checkpoint."""
+"""The training loop."""
 
-import math
 import os
 import pathlib
-import time
 
 import jax
-import tqdm
 
 from maskarc.data import pipeline
 from maskarc.evaluation import plots
-from maskarc.train import checkpoint, initial, inputs, metrics, optim
+from maskarc.train import (
+    checkpoint,
+    engine,
+    initial,
+    inputs,
+    interruption,
+    journal,
+    memory,
+    profiling,
+    run_folder,
+    validation,
+)
 from maskarc.train import config as config_lib
 from maskarc.train import step as step_lib
-
-
-class DivergedError(FloatingPointError):
-    """The loss is no longer finite; the message says what to do."""
 
 
 def train(
@@ -24,54 +28,54 @@ def train(
     workdir: str | os.PathLike[str],
     *,
     progress: bool = True,
+    profile: bool = False,
 ) -> step_lib.TrainState:
     """Trains, or goes on with, the run in a folder.
 
-    Repeating the call after any interruption continues from the last checkpoint; the
-    result is the one of an uninterrupted run.
+    Repeating the call after any interruption continues from the last whole checkpoint;
+    the result is the one of an uninterrupted run. With several processes all call it,
+    with one folder that all can write.
 
     Args:
       config: hyper-parameters; kept in workdir/config.json.
-      workdir: run folder, made if missing: checkpoints/, metrics.csv,
-        tensorboard/, curves.png.
+      workdir: run folder, made if missing: checkpoints/, metrics.csv, tensorboard/,
+        environment.jsonl, curves.png.
       progress: show a bar with loss, accuracy, images/s and the time left.
+      profile: write a trace of a few steps to workdir/profile.
 
     Returns:
       The state after config.steps steps.
 
     Raises:
-      ValueError: the folder holds a run with other settings.
+      ValueError: the folder holds a run with other settings, or values out of range.
+      memory.TooLargeError: the batch does not fit; the message says what to change.
       checkpoint.CheckpointError: the checkpoint does not fit.
-      DivergedError: the loss became NaN or infinite; earlier checkpoints stay.
+      journal.DivergedError: many steps one after another had no finite gradient.
+      interruption.Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
     config.validate()
     workdir = pathlib.Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
-    config_lib.check_same_run(config, workdir / "config.json")
+    run_folder.prepare(config, workdir)
     source = inputs.create_source(config, workdir)
-    trainer = step_lib.Trainer(
-        backbone=checkpoint.create_backbone(config),
-        optimizer=optim.create(config),
-        num_classes=source.num_classes,
-        embed_dim=config.embed_dim,
-        margin=config.margin,
-        scale=config.scale,
-    )
     dataset = pipeline.batches(
         source,
         inputs.augmentations(config),
         batch_size=config.batch_size,
         seed=config.seed,
+        process=(jax.process_index(), jax.process_count()),
     )
-    train_step = jax.jit(trainer.step, donate_argnums=0)
-    schedule = optim.learning_rate(config)
-    with checkpoint.Checkpoints(workdir / "checkpoints", keep=config.keep) as saved:
-        if saved.latest is None:
-            state = trainer.init(config.seed)
-            if config.init_from:
-                state = initial.transfer(state, trainer.backbone, config)
-        else:
-            state = saved.restore(jax.eval_shape(trainer.init, config.seed))
+    ready = engine.create(config, source.num_classes)
+    verifier = validation.Verifier.of(
+        config, ready.trainer.backbone, ready.mesh, workdir
+    )
+    with (
+        checkpoint.Checkpoints(
+            workdir / "checkpoints", num_classes=source.num_classes, keep=config.keep
+        ) as saved,
+        interruption.Listener(config.log_every) as listener,
+        memory.explained(config),
+    ):
+        state = _first_state(config, ready, saved)
         start = int(state.step)
         batches = pipeline.iterate(
             dataset,
@@ -80,45 +84,40 @@ def train(
             worker_count=config.worker_count,
         )
         with (
-            metrics.MetricsWriter(workdir, resume_step=start) as writer,
-            tqdm.tqdm(
-                total=config.steps,
-                initial=start,
-                unit="step",
-                disable=not progress,
-                dynamic_ncols=True,
-            ) as bar,
+            journal.Journal(config, workdir, start=start, progress=progress) as shown,
+            profiling.Profile(workdir / "profile" if profile else None) as traced,
         ):
-            last_log, last_time = start, time.monotonic()
             for step in range(start + 1, config.steps + 1):
-                state, values = train_step(state, next(batches))
-                bar.update()
-                due = step % config.checkpoint_every == 0 or step == config.steps
-                if step % config.log_every != 0 and not due:
+                traced.before(step - start)
+                state, values = ready.step(state, ready.put(next(batches)))
+                traced.after(step - start, values)
+                shown.note(step, values)
+                told = listener.agreed(step)
+                is_due = step % config.checkpoint_every == 0 or step == config.steps
+                if not (is_due or told):
                     continue
-                # Reading the values waits for the device, so it is done only here.
-                row = {name: float(value) for name, value in values.items()}
-                if not all(math.isfinite(value) for value in row.values()):
-                    raise DivergedError(
-                        f"the loss is {row['loss']} and the gradient's norm "
-                        f"{row['gradient_norm']} at step {step}. The last checkpoint "
-                        f"is of step {saved.latest or 0}; lower learning_rate or "
-                        "raise warmup_steps, in another workdir."
-                    )
-                now = time.monotonic()
-                rate = (step - last_log) * config.batch_size / (now - last_time)
-                last_log, last_time = step, now
-                row["learning_rate"] = float(schedule(step - 1))
-                row["images_per_second"] = rate
-                writer.write(step, row)
-                bar.set_postfix_str(
-                    f"loss {row['loss']:.3f}, accuracy {row['accuracy']:.1%}, "
-                    f"{rate:.0f} images/s"
-                )
-                if due:
-                    saved.save(state, config)
+                shown.settle()
+                score = {} if verifier is None or told else verifier.score(state)
+                shown.score(step, score)
+                saved.save(state, config, score)
+                if told:
+                    raise interruption.Interrupted(told, step)
         if config.steps == 0:
             saved.save(state, config)
-        else:
-            plots.training_curves(workdir / "curves.png", workdir / "metrics.csv")
+    if config.steps and jax.process_index() == 0:
+        plots.training_curves(workdir / "curves.png", workdir / "metrics.csv")
+    return state
+
+
+def _first_state(
+    config: config_lib.TrainConfig,
+    ready: engine.Engine,
+    saved: checkpoint.Checkpoints,
+) -> step_lib.TrainState:
+    """The last checkpoint's state, or a fresh one with the weights asked for."""
+    if saved.latest is not None:
+        return saved.restore(ready.target())
+    state = ready.init(config.seed)
+    if config.init_from:
+        state = initial.transfer(state, ready.trainer, config)
     return state

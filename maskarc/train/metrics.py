@@ -3,7 +3,6 @@
 import csv
 import pathlib
 from collections.abc import Mapping
-from typing import Self
 
 import tensorboardX
 
@@ -13,13 +12,15 @@ FIELDS = (
     "accuracy",
     "target_cosine",
     "gradient_norm",
+    "skipped",
     "learning_rate",
     "images_per_second",
+    "verification_accuracy",
 )
 
 
 class MetricsWriter:
-    """Appends rows to metrics.csv and events to tensorboard/; a context manager.
+    """Appends rows to metrics.csv and events to tensorboard/.
 
     Args:
       workdir: the run folder.
@@ -37,15 +38,13 @@ class MetricsWriter:
             str(workdir / "tensorboard"), purge_step=resume_step + 1
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Closes the files."""
         self._file.close()
         self._events.close()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes one row; values has all of `FIELDS` but the step."""
+        """Writes one row; values has some of `FIELDS`, without the step."""
         self._csv.writerow({"step": step, **values})
         self._file.flush()
         for name, value in values.items():
