@@ -166,8 +166,8 @@ class TrainConfig:
 
     # Verification while training: a list of pairs and the folder of their photos, with
     # a landmark table; which photos of a pair are masked, a key of
-    # `maskarc.evaluation.protocol.MASKED_SIDES`. It is done for each checkpoint; that of
-    # the highest accuracy is kept.
+    # `maskarc.evaluation.protocol.MASKED_SIDES`. It is done for each checkpoint; that
+    # of the highest accuracy is kept.
     verify_pairs: str = ""
     verify_images: str = ""
     verify_landmarks: str = ""

@@ -1,4 +1,4 @@
-"""What a configuration computes with: the trainer, and its step on the devices there."""
+"""What a configuration computes with: the trainer and its step, on what devices."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: a progress bar, and rows for files and TensorBoard."""
+"""What a run shows while it goes: a progress bar, rows for files and TensorBoard."""
 
 import pathlib
 import time
@@ -12,7 +12,7 @@ from maskarc.train import config as config_lib
 from maskarc.train import metrics, optim
 from maskarc.train import step as step_lib
 
-# Steps one after another without a finite gradient; float16's scale takes some to settle.
+# Steps one after another without a finite gradient; float16's scale takes some.
 _PATIENCE = 20
 
 
