@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from maskarc.data import sources
-
 
 @dataclasses.dataclass(frozen=True)
 class Turns:
@@ -66,8 +64,8 @@ class Turns:
         first = number * self._extra_count
         rotation = np.arange(first, first + self._extra_count) % self.count
         extras = _rotation(self)[rotation]
-        # They share the last draw with these, of which none may be among them: each that
-        # is goes to the place of another that is not. There are enough, as size ≤ count.
+        # They share the last draw with others, of which none may be one of them: such
+        # a one changes places with one that is not. There are enough, as size ≤ count.
         last = self.count - self.count % self.size
         is_extra = np.isin(order, extras)
         wrong = last + np.flatnonzero(is_extra[last:])
@@ -119,7 +117,7 @@ class Balanced:
       [1, 1, 0, 0, 2, 2]
     """
 
-    source: sources.Source
+    source: Any
     batch_size: int
     photos_of_each: int
     _: dataclasses.KW_ONLY

@@ -164,8 +164,8 @@ def _peek(file: recordio.RecordFile, offset: int) -> int | None:
     label = float(record.labels[0])
     if not (0 <= label < 2**31 and label == int(label)):
         raise recordio.RecordError(
-            f"{file.path}: expected identities numbered from 0, got the label {label:g} "
-            f"at byte {offset}"
+            f"{file.path}: expected identities numbered from 0, got the label "
+            f"{label:g} at byte {offset}"
         )
     return int(label)
 

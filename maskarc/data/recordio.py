@@ -4,11 +4,12 @@ A file is a row of parts, each a little-endian uint32 0xced7230a, a uint32 that 
 flag in its upper three bits and a length in the others, so many bytes, and zeros up to
 a multiple of four. Flag 0 is a whole record; where the magic number itself stands in a
 record, at a multiple of four, it is left out and the record is split there, into parts
-with the flags 1 (first), 2 and 3 (last). The index has a line "key<TAB>offset" a record.
+with the flags 1 (first), 2 and 3 (last). The index has a line "key<TAB>offset" for each
+record.
 
 The record of an image is a header — uint32 flag, float32 label, uint64 id, uint64 id2,
 and flag float32 labels, which replace the one, where the flag is not 0 — and the
-encoded image. InsightFace's sets (CASIA, MS1M, Glint360K) begin with a record, of key 0,
+encoded image. InsightFace's sets (CASIA, MS1M, Glint360K) begin with a record of key 0
 that has no image but the labels (first key of an identity, first key beyond them); the
 images have the keys from 1 on, and an identity's record the labels (first key, key
 beyond the last) of its images. A text file `property` holds "classes,height,width".

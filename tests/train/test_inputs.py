@@ -1,0 +1,58 @@
+"""What a configuration reads, at its first start and when it is taken up again."""
+
+import numpy as np
+import pytest
+
+from maskarc import images, landmarks
+from maskarc.data import synthetic
+from maskarc.train import config, inputs
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """A folder of three people with two photos each, and its landmark table."""
+    faces = synthetic.SyntheticFaces(3, 2, size=32)
+    points = []
+    for index, name in enumerate(faces.names):
+        images.write_image(tmp_path / "photos" / name, faces[index]["image"])
+        points.append(faces[index]["landmarks"])
+    table = landmarks.LandmarkTable(faces.names, np.stack(points), ("ok",) * 6)
+    table.save(tmp_path / "table.npz")
+    (tmp_path / "run").mkdir()
+    return config.TrainConfig(
+        data_dir=str(tmp_path / "photos"), landmarks=str(tmp_path / "table.npz")
+    )
+
+
+def test_a_folder_is_listed_once(settings, tmp_path):
+    first = inputs.create_source(settings, tmp_path / "run")
+    listing = (tmp_path / "run" / "photos.csv").read_bytes()
+    photos = tmp_path / "photos"
+    for name in first.names[2:4]:  # a person vanishes, another appears
+        (photos / name).unlink()
+    images.write_image(photos / "id_a" / "new.png", first[0]["image"])
+    again = inputs.create_source(settings, tmp_path / "run")
+    assert again.names == first.names and again.num_classes == 3
+    np.testing.assert_array_equal(again.labels, first.labels)
+    assert (tmp_path / "run" / "photos.csv").read_bytes() == listing
+    np.testing.assert_array_equal(again[2]["image"], first[4]["image"])
+    assert again[2]["label"] == 2
+    afresh = inputs.create_source(settings, tmp_path)
+    assert len(afresh) == 4 and afresh.num_classes == 2
+
+
+def test_landmarks_are_searched_for_the_listed_photos_alone(settings, tmp_path):
+    settings.landmarks, settings.detector = "", "canonical"
+    first = inputs.create_source(settings, tmp_path / "run")
+    (tmp_path / "photos" / first.names[0]).unlink()
+    images.write_image(
+        tmp_path / "photos/id_00000/9.png", np.zeros([8, 8, 3], np.uint8)
+    )
+    inputs.create_source(settings, tmp_path / "run")
+    found = landmarks.LandmarkTable.load(tmp_path / "run" / "landmarks.npz")
+    assert found.names == first.names
+
+
+def test_unknown_sources_are_answered_with_the_known():
+    with pytest.raises(ValueError, match="'lmdb'; expected one of folder, recordio"):
+        inputs.create_source(config.TrainConfig(source="lmdb"), None)
