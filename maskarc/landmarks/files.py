@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -113,15 +114,14 @@ def _write_npz(path: pathlib.Path, rows: list[Row]) -> None:
     count = next((len(row.points) for row in rows if row.points is not None), 68)
     absent = np.full([count, 2], np.nan, np.float32)
     points = [absent if row.points is None else row.points for row in rows]
-    stamps = [row.stamp for row in rows]
-    known = {"stamps": np.array(stamps, np.str_)} if any(stamps) else {}
-    np.savez(
-        path,
-        **known,
-        names=np.array([row.name for row in rows], np.str_),
-        outcomes=np.array([row.outcome for row in rows], np.str_),
-        landmarks=np.array(points, np.float32).reshape(-1, count, 2),
-    )
+    arrays: dict[str, Any] = {
+        "names": np.array([row.name for row in rows], np.str_),
+        "outcomes": np.array([row.outcome for row in rows], np.str_),
+        "landmarks": np.array(points, np.float32).reshape(-1, count, 2),
+    }
+    if any(row.stamp for row in rows):
+        arrays["stamps"] = np.array([row.stamp for row in rows], np.str_)
+    np.savez(path, **arrays)
 
 
 def _read_csv(path: pathlib.Path) -> list[Row]:

@@ -68,16 +68,18 @@ def augmentations(
 
 
 def _folder(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
-    listing = workdir / "photos.csv"
+    listing, found = workdir / "photos.csv", workdir / "landmarks.npz"
     names = sources.listed_names(listing) if listing.exists() else None
     if config.landmarks:
         table = landmarks.LandmarkTable.load(config.landmarks)
+    elif names is not None and found.exists():
+        table = landmarks.LandmarkTable.load(found)
     else:
         table = landmarks.detect_folder(
             landmarks.create_detector(config.detector or None),
             config.data_dir,
             names,
-            save_to=workdir / "landmarks.npz",
+            save_to=found,
         )
     if names is not None:
         return sources.ImageFolder.from_listing(config.data_dir, listing, table)

@@ -41,16 +41,20 @@ def test_a_folder_is_listed_once(settings, tmp_path):
     assert len(afresh) == 4 and afresh.num_classes == 2
 
 
-def test_landmarks_are_searched_for_the_listed_photos_alone(settings, tmp_path):
+def test_landmarks_of_a_run_stay(settings, tmp_path):
     settings.landmarks, settings.detector = "", "canonical"
     first = inputs.create_source(settings, tmp_path / "run")
+    table = (tmp_path / "run" / "landmarks.npz").read_bytes()
     (tmp_path / "photos" / first.names[0]).unlink()
-    images.write_image(
-        tmp_path / "photos/id_00000/9.png", np.zeros([8, 8, 3], np.uint8)
-    )
-    inputs.create_source(settings, tmp_path / "run")
-    found = landmarks.LandmarkTable.load(tmp_path / "run" / "landmarks.npz")
-    assert found.names == first.names
+    (tmp_path / "photos" / first.names[2]).write_bytes(b"damaged")
+    images.write_image(tmp_path / "photos/id_00000/9.png", first[4]["image"])
+    again = inputs.create_source(settings, tmp_path / "run")
+    assert (tmp_path / "run" / "landmarks.npz").read_bytes() == table
+    assert again.names == first.names
+    np.testing.assert_array_equal(again[2]["image"], first[3]["image"])
+    (tmp_path / "run" / "landmarks.npz").unlink()
+    with pytest.raises(ValueError, match="2 photos that have no landmarks"):
+        inputs.create_source(settings, tmp_path / "run")
 
 
 def test_unknown_sources_are_answered_with_the_known():
