@@ -10,6 +10,7 @@ batches them.
 import collections
 import csv
 import dataclasses
+import functools
 import io
 import os
 import pathlib
@@ -223,10 +224,12 @@ class TfdsFaces:
     Attributes:
       records: ``tfds.data_source(...)``.
       num_classes: number of identities, C.
+      bare: the same records with labels alone, from which they are listed.
     """
 
     records: Any
     num_classes: int
+    bare: Any
 
     @classmethod
     def load(cls, name: str, *, split: str, data_dir: str | None = None) -> "TfdsFaces":
@@ -248,10 +251,18 @@ class TfdsFaces:
             raise ValueError(
                 f"{name} has no feature {sorted(missing)}; it has {sorted(features)}"
             )
+        label_only = tfds.decode.PartialDecoding({"label"})
         return cls(
             records=builder.as_data_source(split=split),
             num_classes=features["label"].num_classes,
+            bare=builder.as_data_source(split=split, decoders=label_only),
         )
+
+    @functools.cached_property
+    def labels(self) -> np.ndarray:
+        """The label of each record, int32[N]; reads the whole set once."""
+        labels = (self.bare[index]["label"] for index in range(len(self)))
+        return np.fromiter(labels, np.int32, len(self))
 
     @property
     def names(self) -> tuple[str, ...]:

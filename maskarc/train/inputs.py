@@ -6,7 +6,14 @@ from collections.abc import Callable
 import grain
 
 from maskarc import landmarks
-from maskarc.data import record_faces, sources, substitution, synthetic, transforms
+from maskarc.data import (
+    record_faces,
+    shards,
+    sources,
+    substitution,
+    synthetic,
+    transforms,
+)
 from maskarc.masks import mixture
 from maskarc.train import config as config_lib
 
@@ -111,9 +118,15 @@ def _recordio(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.
     return record_faces.RecordFaces.open(config.data_dir)
 
 
+def _shards(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
+    del workdir
+    return shards.ShardedFaces.open(config.data_dir)
+
+
 SOURCES: dict[str, Callable[[config_lib.TrainConfig, pathlib.Path], sources.Source]] = {
     "folder": _folder,
     "recordio": _recordio,
+    "shards": _shards,
     "synthetic": _synthetic,
     "tfds": _tfds,
 }

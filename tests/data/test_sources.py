@@ -155,6 +155,8 @@ def test_tfds_source_reads_a_prepared_data_set(folder, tmp_path):
         "prepared_faces", split="train", data_dir=str(tmp_path / "tfds")
     )
     assert len(source) == 3 and source.num_classes == 2
+    assert source.labels.tolist() == [source[i]["label"] for i in range(3)]
+    assert sorted(source.labels) == [0, 1, 1] and source.labels.dtype == np.int32
     by_label = {source[i]["label"]: source[i] for i in range(3)}
     np.testing.assert_array_equal(by_label[0]["image"], faces[2]["image"])
     np.testing.assert_allclose(by_label[0]["landmarks"], faces[2]["landmarks"])
