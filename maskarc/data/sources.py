@@ -224,7 +224,7 @@ class TfdsFaces:
     Attributes:
       records: ``tfds.data_source(...)``.
       num_classes: number of identities, C.
-      bare: the same records with labels alone, from which they are listed.
+      bare: the same with images not decoded, from which the labels are listed.
     """
 
     records: Any
@@ -251,11 +251,15 @@ class TfdsFaces:
             raise ValueError(
                 f"{name} has no feature {sorted(missing)}; it has {sorted(features)}"
             )
-        label_only = tfds.decode.PartialDecoding({"label"})
+        as_they_are = {
+            name: tfds.decode.SkipDecoding()
+            for name, feature in features.items()
+            if isinstance(feature, tfds.features.Image)
+        }
         return cls(
             records=builder.as_data_source(split=split),
             num_classes=features["label"].num_classes,
-            bare=builder.as_data_source(split=split, decoders=label_only),
+            bare=builder.as_data_source(split=split, decoders=as_they_are),
         )
 
     @functools.cached_property
