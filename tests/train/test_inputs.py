@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from maskarc import images, landmarks
-from maskarc.data import synthetic
+from maskarc import alignment, images, landmarks
+from maskarc.data import packing, pipeline, synthetic
 from maskarc.train import config, inputs
 
 
@@ -55,6 +55,41 @@ def test_landmarks_of_a_run_stay(settings, tmp_path):
     (tmp_path / "run" / "landmarks.npz").unlink()
     with pytest.raises(ValueError, match="2 photos that have no landmarks"):
         inputs.create_source(settings, tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["shards", "recordio"])
+def test_packed_sets_feed_a_run(name, settings, tmp_path):
+    packing.pack_folder(
+        settings.data_dir,
+        tmp_path / "packed",
+        file_format=name,
+        crop=32,
+        landmark_file=settings.landmarks,
+        encoding="png",
+        progress=False,
+    )
+    settings.source, settings.data_dir = name, str(tmp_path / "packed")
+    settings.image_size, settings.mask_probability = 32, 0.0
+    settings.color_jitter = settings.flip_probability = 0.0
+    source = inputs.create_source(settings, tmp_path / "run")
+    dataset = pipeline.batches(
+        source,
+        inputs.augmentations(settings),
+        batch_size=4,
+        seed=0,
+        photos_of_each=2,
+    )
+    faces = synthetic.SyntheticFaces(3, 2, size=32)
+    crops = [
+        alignment.crop_face(faces[i]["image"], faces[i]["landmarks"], size=32)
+        for i in range(6)
+    ]
+    for n in range(6):
+        batch = dataset[n]
+        assert sorted(np.bincount(batch["label"]).tolist(), reverse=True)[:2] == [2, 2]
+        for image, label in zip(batch["image"], batch["label"], strict=True):
+            own = crops[2 * label : 2 * label + 2]
+            assert any(np.array_equal(image, crop) for crop in own)
 
 
 def test_unknown_sources_are_answered_with_the_known():
