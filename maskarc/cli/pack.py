@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Packs, and prints how many files had which outcome."""
-    from maskarc.data import packing
+    from maskarc.data import pack_check, packing
 
     counts = packing.pack_folder(
         arguments.input,
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
     outcomes = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     print(f"{sum(counts.values())} files: {outcomes} → {arguments.output}")
     if arguments.check:
-        count = packing.check(
+        count = pack_check.check(
             arguments.output,
             threads=arguments.threads,
             progress=not arguments.quiet,

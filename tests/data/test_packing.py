@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from maskarc import alignment, images, landmarks
-from maskarc.data import packing, record_faces, shards, sources, synthetic
+from maskarc.data import pack_check, packing, record_faces, shards, sources, synthetic
 
 FACES = synthetic.SyntheticFaces(4, 3, size=64)
 
@@ -87,7 +87,7 @@ def test_shards_hold_the_photos_as_they_are(photos, tmp_path):
         np.testing.assert_array_equal(element["image"], folder[index]["image"])
         np.testing.assert_array_equal(element["landmarks"], folder[index]["landmarks"])
         assert element["label"] == folder[index]["label"]
-    assert packing.check(tmp_path / "out", progress=False) == 8
+    assert pack_check.check(tmp_path / "out", progress=False) == 8
 
 
 @pytest.mark.parametrize("encoding", ["jpg", "png"])
@@ -104,7 +104,7 @@ def test_recordio_holds_aligned_crops(encoding, photos, tmp_path):
             PIL.Image.fromarray(crop).save(file, "JPEG", quality=95)
             crop = np.asarray(PIL.Image.open(file))
         np.testing.assert_array_equal(packed[number]["image"], crop)
-    assert packing.check(tmp_path / "out", progress=False) == 8
+    assert pack_check.check(tmp_path / "out", progress=False) == 8
     offsets = dict(packed.file.offsets())
     assert len(offsets) == 1 + 8 + 3
     lines = (tmp_path / "out/train.idx").read_text().splitlines()
@@ -116,7 +116,7 @@ def test_aligned_crops_are_packed_without_landmarks(photos, tmp_path):
         output = tmp_path / file_format
         options = dict(landmark_file="", aligned=True, file_format=file_format)
         assert pack(photos, output, **options)["packed"] == 11
-        assert packing.check(output, progress=False) == 11
+        assert pack_check.check(output, progress=False) == 11
     element = shards.ShardedFaces.open(tmp_path / "shards")[0]
     assert set(element) == {"image", "label"}
     record = record_faces.RecordFaces.open(tmp_path / "recordio")[10]
@@ -146,7 +146,7 @@ def test_a_broken_off_run_goes_on_to_the_same_bytes(
         with pytest.raises(KeyboardInterrupt):
             pack(photos, output, threads=1, **options)
         with pytest.raises((shards.ShardError, FileNotFoundError)):
-            packing.check(output, progress=False)
+            pack_check.check(output, progress=False)
         made.clear()
         stop, before = 0, stop
         pack(photos, output, **options)
@@ -184,7 +184,7 @@ def test_a_photo_that_changes_meanwhile(photos, tmp_path, monkeypatch):
         pack(photos, tmp_path / "out")
     monkeypatch.undo()
     assert pack(photos, tmp_path / "out")["packed"] == 8
-    assert packing.check(tmp_path / "out", progress=False) == 8
+    assert pack_check.check(tmp_path / "out", progress=False) == 8
 
 
 @pytest.mark.parametrize("file_format", ["shards", "recordio"])
@@ -200,12 +200,12 @@ def test_check_finds_a_changed_byte(file_format, photos, tmp_path):
     content[-1] ^= 1
     (output / name).write_bytes(content)
     with pytest.raises(ValueError, match=f"1 faults: {name} has another checksum"):
-        packing.check(output, progress=False)
+        pack_check.check(output, progress=False)
     place = content.index(b"\xff\xd8\xff")
     content[place : place + 3] = b"\0\0\0"
     (output / name).write_bytes(content)
     with pytest.raises(ValueError, match="2 faults"):
-        packing.check(output, progress=False)
+        pack_check.check(output, progress=False)
 
 
 def test_settings_out_of_range(photos, tmp_path):
