@@ -47,6 +47,7 @@ setuptools.setup(
     entry_points={"console_scripts": ["maskarc=maskarc.cli:main"]},
     install_requires=[
         "absl-py",
+        "array_record",  # packed sets; what grain reads them with
         "flax>=0.12",
         "grain>=0.2.18",
         "jax>=0.8,<0.13",

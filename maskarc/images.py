@@ -9,14 +9,16 @@ import io
 import os
 import pathlib
 import warnings
-from typing import BinaryIO
 
+import cv2
 import numpy as np
 import PIL.ExifTags
 import PIL.Image
 
 # About 11,500 × 11,500: 400 MB of RGB. Larger files are refused before decoding.
 MAX_PIXELS = 2**27
+# Longer JPEG files are not read into memory as a whole.
+_MAX_PLAIN_BYTES = 2**28
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -79,10 +81,11 @@ def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.
     """
     if not data:
         raise ImageError(f"{name}: the file is empty")
-    return _decode(io.BytesIO(data), name, max_pixels)
+    return _decode(data, name, max_pixels)
 
 
-def _decode(file: pathlib.Path | BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+def _decode(source: pathlib.Path | bytes, name: str, max_pixels: int) -> np.ndarray:
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks
@@ -93,7 +96,8 @@ def _decode(file: pathlib.Path | BinaryIO, name: str, max_pixels: int) -> np.nda
                         f"{name}: {width}×{height} pixels exceed the limit of "
                         f"{max_pixels}; scale the photo down first"
                     )
-                return _to_rgb(_upright(image))
+                pixels = _decode_plain_jpeg(image, source)
+                return _to_rgb(_upright(image)) if pixels is None else pixels
     except PIL.UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image that can be decoded") from error
     except PIL.Image.DecompressionBombError as error:
@@ -104,9 +108,35 @@ def _decode(file: pathlib.Path | BinaryIO, name: str, max_pixels: int) -> np.nda
         raise ImageError(f"{name}: damaged image ({error})") from error
 
 
+def _decode_plain_jpeg(
+    image: PIL.Image.Image, source: pathlib.Path | bytes
+) -> np.ndarray | None:
+    """The same pixels from OpenCV in half the time, where nothing is special.
+
+    None for other files than upright JPEGs in colour or grey, and for those without
+    their end, of which OpenCV would make up the rest.
+    """
+    if image.format != "JPEG" or image.mode not in ("RGB", "L"):
+        return None
+    if _turn(image) is not None:
+        return None
+    if not isinstance(source, bytes):
+        if source.stat().st_size > _MAX_PLAIN_BYTES:
+            return None
+        source = source.read_bytes()
+    if not source.endswith(b"\xff\xd9"):
+        return None
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    return cv2.imdecode(np.frombuffer(source, np.uint8), flags)
+
+
+def _turn(image: PIL.Image.Image) -> PIL.Image.Transpose | None:
+    """What the EXIF orientation asks for; unlike in Pillow, no other tag matters."""
+    return _TURNS.get(image.getexif().get(PIL.ExifTags.Base.Orientation, 1))
+
+
 def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Applies the EXIF orientation; unlike Pillow's, minds no other broken tag."""
-    turn = _TURNS.get(image.getexif().get(PIL.ExifTags.Base.Orientation, 1))
+    turn = _turn(image)
     return image if turn is None else image.transpose(turn)
 
 

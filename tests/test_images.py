@@ -93,6 +93,36 @@ def test_exif_orientation_is_applied(tmp_path, orientation, upright):
     np.testing.assert_array_equal(images.read_image(path), upright)
 
 
+# Where Pillow's own decoder is not used, the pixels must be its pixels.
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_jpeg_pixels_are_those_of_pillow(tmp_path, mode, options, orientation):
+    rng = np.random.default_rng(0)
+    noise = PIL.Image.fromarray(rng.integers(0, 256, (13, 9, 3), np.uint8))
+    path = tmp_path / "x.jpg"
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = orientation
+    photo = noise.resize((90, 61), PIL.Image.Resampling.BICUBIC).convert(mode)
+    photo.save(path, exif=exif, quality=80, **options)
+    with PIL.Image.open(path) as image:
+        expected = np.array(image.convert("RGB"))
+    if orientation == 6:
+        expected = np.rot90(expected, -1)
+    np.testing.assert_array_equal(images.read_image(path), expected)
+    np.testing.assert_array_equal(images.decode_image(path.read_bytes(), ""), expected)
+
+
+def test_jpeg_files_without_their_end(tmp_path):
+    path = tmp_path / "x.jpg"
+    images.write_image(path, np.zeros([64, 64, 3], np.uint8))
+    data = path.read_bytes()
+    assert images.decode_image(data + b"trailing", "x").shape == (64, 64, 3)
+    for cut in (2, 20):
+        with pytest.raises(images.ImageError, match="truncated"):
+            images.decode_image(data[:-cut], "x")
+
+
 def test_broken_exif_does_not_cost_the_photo(tmp_path):
     path = tmp_path / "x.jpg"
     exif = PIL.Image.Exif()

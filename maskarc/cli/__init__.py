@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from maskarc import __version__
-from maskarc.cli import add_mask, convert, embed, mask, models, verify
+from maskarc.cli import add_mask, convert, embed, mask, models, pack, verify
 
 # Name → module with HELP, add_arguments(parser) and run(arguments).
 COMMANDS = {
@@ -14,6 +14,7 @@ COMMANDS = {
     "embed": embed,
     "mask": mask,
     "add-mask": add_mask,
+    "pack": pack,
     "models": models,
     "convert": convert,
 }

@@ -11,7 +11,7 @@ from typing import Any
 import grain
 import numpy as np
 
-from maskarc.data import sources
+from maskarc.data import balance, sources
 
 Batch = dict[str, np.ndarray]
 
@@ -22,6 +22,8 @@ def batches(
     *,
     batch_size: int,
     seed: int,
+    photos_of_each: int = 0,
+    process: tuple[int, int] = (0, 1),
 ) -> grain.MapDataset:
     """An endless, random-access sequence of shuffled batches; item n is for step n.
 
@@ -30,14 +32,26 @@ def batches(
     Args:
       source: elements to read.
       transforms: applied to each in order, each with a generator of its own.
-      batch_size: B.
+      batch_size: B, of all processes together.
       seed: of the order and the augmentation.
+      photos_of_each: K, for batches of B/K identities with K photos each, all
+        identities equally often (`balance.Balanced`); 0 for all photos equally often.
+      process: (number, count) of this process. Its items are the number-th of `count`
+        equal parts of each batch, cut along B: those of all processes, one after the
+        other, are exactly the batch of one process.
 
     Raises:
       ValueError: the source has fewer elements than a batch, or a label outside
-        0..num_classes−1 (checked where the source lists its labels).
+        0..num_classes−1 (checked where the source lists its labels); the processes
+        cannot share a batch equally; or as `balance.Balanced` raises it.
     """
-    if len(source) < batch_size:
+    number, count = process
+    if batch_size % count or not 0 <= number < count:
+        raise ValueError(
+            f"batch_size {batch_size} must be a multiple of the {count} processes, and "
+            f"the process one of 0..{count - 1}, got {number}"
+        )
+    if len(source) < batch_size and not photos_of_each:
         raise ValueError(
             f"the source has {len(source)} photos, fewer than one batch of "
             f"{batch_size}; lower batch_size"
@@ -47,10 +61,14 @@ def batches(
         np.min(labels) >= 0 and np.max(labels) < source.num_classes
     ):
         raise ValueError(f"labels must lie in 0..{source.num_classes - 1}")
-    dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat()
+    if photos_of_each:
+        balanced = balance.Balanced(source, batch_size, photos_of_each, seed=seed)
+        dataset = grain.MapDataset.source(balanced).seed(seed)
+    else:
+        dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat()
     for transform in transforms:
         dataset = dataset.random_map(transform)
-    return dataset.batch(batch_size, drop_remainder=True)
+    return dataset.batch(batch_size // count, drop_remainder=True)[number::count]
 
 
 def iterate(

@@ -1,12 +1,17 @@
 """Random-access sources of labelled faces.
 
-A source has ``len(source)``, ``source[i]``, ``num_classes`` and ``names``. An element
-is a dict: "image" uint8[H, W, 3] RGB, "landmarks" float32[68, 2] in its pixels, and
-"label", an int in 0..num_classes−1. Grain shuffles, reads and batches them.
+A source has ``len(source)``, ``source[i]``, ``num_classes`` and ``names``, and in most
+cases ``labels`` int32[N], which balanced batches need. An element is a dict: "image"
+uint8[H, W, 3] RGB, "landmarks" float32[68, 2] in its pixels (absent where the images
+are aligned crops), and "label", an int in 0..num_classes−1. Grain shuffles, reads and
+batches them.
 """
 
 import collections
+import csv
 import dataclasses
+import functools
+import io
 import os
 import pathlib
 from typing import Any, Protocol
@@ -15,6 +20,8 @@ import numpy as np
 
 from maskarc import images
 from maskarc.landmarks import table as landmark_table
+
+_LISTING_HEADER = ["name", "label", "identity"]
 
 
 class Source(Protocol):
@@ -118,6 +125,54 @@ class ImageFolder:
             left_out=tuple(left_out),
         )
 
+    @classmethod
+    def from_listing(
+        cls,
+        root: str | os.PathLike[str],
+        listing: str | os.PathLike[str],
+        landmarks: landmark_table.LandmarkTable,
+    ) -> "ImageFolder":
+        """Takes the photos of a listing, whatever the folder holds by now.
+
+        Photos that are gone keep their numbers and labels, and fail when they are read;
+        those that are not listed are not used.
+
+        Args:
+          root: folder of the photos.
+          listing: from `save_listing`.
+          landmarks: by photo name.
+
+        Raises:
+          FileNotFoundError: no such listing.
+          ValueError: it is damaged, or a photo has no landmarks.
+        """
+        rows = _read_listing(pathlib.Path(listing))
+        names = tuple(name for name, _, _ in rows)
+        points = [landmarks.get(name) for name in names]
+        if lost := [n for n, p in zip(names, points, strict=True) if p is None]:
+            raise ValueError(
+                f"{listing} lists {len(lost)} photos that have no landmarks now, such "
+                f"as {lost[0]}; bring back the landmark table that it was made with"
+            )
+        people = {label: identity for _, label, identity in rows}
+        return cls(
+            root=pathlib.Path(root),
+            names=names,
+            labels=np.array([label for _, label, _ in rows], np.int32),
+            landmarks=np.stack([p for p in points if p is not None]),
+            identities=tuple(people[label] for label in sorted(people)),
+            left_out=(),
+        )
+
+    def save_listing(self, path: str | os.PathLike[str]) -> None:
+        """Writes names, labels and identities as CSV, for `from_listing`."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_LISTING_HEADER)
+        for name, label in zip(self.names, self.labels.tolist(), strict=True):
+            writer.writerow([name, label, self.identities[label]])
+        images.write_bytes(path, text.getvalue().encode(errors="surrogateescape"))
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -127,6 +182,36 @@ class ImageFolder:
             "landmarks": self.landmarks[index],
             "label": int(self.labels[index]),
         }
+
+
+def listed_names(listing: str | os.PathLike[str]) -> list[str]:
+    """The names of the photos in a listing (`ImageFolder.save_listing`).
+
+    Raises:
+      FileNotFoundError: no such listing.
+      ValueError: it is damaged.
+    """
+    return [name for name, _, _ in _read_listing(pathlib.Path(listing))]
+
+
+def _read_listing(path: pathlib.Path) -> list[tuple[str, int, str]]:
+    """The rows (name, label, identity) of a listing."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no listing of photos at {path}")
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        if header != _LISTING_HEADER or not rows:
+            raise ValueError(f"expected rows of {', '.join(_LISTING_HEADER)}")
+        listing = [(name, int(label), identity) for name, label, identity in rows]
+        people = {label: identity for _, label, identity in listing}
+        if sorted(people) != list(range(len(people))):
+            raise ValueError("its labels are not 0, 1, 2, …")
+        if any(people[label] != identity for _, label, identity in listing):
+            raise ValueError("a label stands for two identities")
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    return listing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,10 +224,12 @@ class TfdsFaces:
     Attributes:
       records: ``tfds.data_source(...)``.
       num_classes: number of identities, C.
+      bare: the same with images not decoded, from which the labels are listed.
     """
 
     records: Any
     num_classes: int
+    bare: Any
 
     @classmethod
     def load(cls, name: str, *, split: str, data_dir: str | None = None) -> "TfdsFaces":
@@ -164,10 +251,22 @@ class TfdsFaces:
             raise ValueError(
                 f"{name} has no feature {sorted(missing)}; it has {sorted(features)}"
             )
+        as_they_are = {
+            name: tfds.decode.SkipDecoding()
+            for name, feature in features.items()
+            if isinstance(feature, tfds.features.Image)
+        }
         return cls(
             records=builder.as_data_source(split=split),
             num_classes=features["label"].num_classes,
+            bare=builder.as_data_source(split=split, decoders=as_they_are),
         )
+
+    @functools.cached_property
+    def labels(self) -> np.ndarray:
+        """The label of each record, int32[N]; reads the whole set once."""
+        labels = (self.bare[index]["label"] for index in range(len(self)))
+        return np.fromiter(labels, np.int32, len(self))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -58,11 +58,16 @@ class RandomMask(grain.transforms.RandomMap):
         """
         if rng.random() >= self.probability:
             return element
-        landmarks = element.get("landmarks")
-        if landmarks is None:
-            landmarks = _canonical_landmarks(element["image"].shape[:2])
-        worn = wearing.put_on(element["image"], landmarks, self.masks, rng)
+        worn = wearing.put_on(element["image"], _landmarks(element), self.masks, rng)
         return {**element, "image": worn.image}
+
+
+def _landmarks(element: Element) -> np.ndarray:
+    """The landmarks float[68, 2] of a photo, or the mean face's of an aligned crop."""
+    points = element.get("landmarks")
+    if points is None:
+        return _canonical_landmarks(element["image"].shape[:2])
+    return np.asarray(points)
 
 
 @functools.lru_cache(maxsize=8)
@@ -75,6 +80,9 @@ def _canonical_landmarks(shape: tuple[int, int]) -> np.ndarray:
 @dataclasses.dataclass(frozen=True)
 class AlignedCrop(grain.transforms.RandomMap):
     """Cuts the crop, with a little jitter if asked for.
+
+    Of photos with their landmarks; and of crops that are aligned already (ArcFace's, of
+    any size) without them, which are scaled and jittered.
 
     Attributes:
       size: side of the crop in pixels.
@@ -92,7 +100,7 @@ class AlignedCrop(grain.transforms.RandomMap):
 
     def random_map(self, element: Element, rng: np.random.Generator) -> Element:
         """Replaces the photo by its crop; the landmarks are dropped."""
-        points = np.asarray(element["landmarks"], np.float64)
+        points = _landmarks(element).astype(np.float64)
         if self.shift or self.scale or self.rotation:
             points = self._jittered(points, rng)
         crop = alignment.crop_face(

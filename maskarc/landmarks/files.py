@@ -1,6 +1,7 @@
 """Files of landmarks by image name: .npz, .csv and .json; nothing is unpickled.
 
-.npz   `names` str[N], `outcomes` str[N] (may be absent), `landmarks` float[N, K, 2].
+.npz   `names` str[N], `outcomes` str[N] (may be absent), `landmarks` float[N, K, 2],
+       and where they are known `stamps` str[N], by which a changed photo is noticed.
 .csv   a header `name,outcome,x0,y0,x1,y1,...` (`outcome` may be absent), then one row
        an image; the numbers are empty where there is no face.
 .json  one object, image name → [[x, y], ...], or → the outcome where there is no face.
@@ -15,6 +16,7 @@ import json
 import os
 import pathlib
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +25,15 @@ OK, NO_FACE = "ok", "no_face"
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Row:
-    """What is known of one image: points float32[K, 2], or None, and the outcome."""
+    """What is known of one image: points float32[K, 2], or None, and the outcome.
+
+    The stamp tells the state of the file that was looked at; "" where it is not known.
+    """
 
     name: str
     outcome: str
     points: np.ndarray | None
+    stamp: str = ""
 
 
 def read(path: str | os.PathLike[str]) -> list[Row]:
@@ -95,9 +101,12 @@ def _read_npz(path: pathlib.Path) -> list[Row]:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         names, landmarks = arrays["names"], arrays["landmarks"].astype(np.float32)
         outcomes = arrays["outcomes"] if "outcomes" in arrays else [None] * len(names)
+        stamps = arrays["stamps"] if "stamps" in arrays else [""] * len(names)
     return [
-        _row(str(name), None if outcome is None else str(outcome), points)
-        for name, outcome, points in zip(names, outcomes, landmarks, strict=True)
+        _row(str(name), None if outcome is None else str(outcome), points, str(stamp))
+        for name, outcome, points, stamp in zip(
+            names, outcomes, landmarks, stamps, strict=True
+        )
     ]
 
 
@@ -105,12 +114,14 @@ def _write_npz(path: pathlib.Path, rows: list[Row]) -> None:
     count = next((len(row.points) for row in rows if row.points is not None), 68)
     absent = np.full([count, 2], np.nan, np.float32)
     points = [absent if row.points is None else row.points for row in rows]
-    np.savez(
-        path,
-        names=np.array([row.name for row in rows], np.str_),
-        outcomes=np.array([row.outcome for row in rows], np.str_),
-        landmarks=np.array(points, np.float32).reshape(-1, count, 2),
-    )
+    arrays: dict[str, Any] = {
+        "names": np.array([row.name for row in rows], np.str_),
+        "outcomes": np.array([row.outcome for row in rows], np.str_),
+        "landmarks": np.array(points, np.float32).reshape(-1, count, 2),
+    }
+    if any(row.stamp for row in rows):
+        arrays["stamps"] = np.array([row.stamp for row in rows], np.str_)
+    np.savez(path, **arrays)
 
 
 def _read_csv(path: pathlib.Path) -> list[Row]:
@@ -163,7 +174,7 @@ def _write_json(path: pathlib.Path, rows: list[Row]) -> None:
     path.write_text(json.dumps(record), encoding="utf-8")
 
 
-def _row(name: str, outcome: str | None, points: np.ndarray) -> Row:
+def _row(name: str, outcome: str | None, points: np.ndarray, stamp: str = "") -> Row:
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"{name}: expected points [K, 2], got {points.shape}")
     found = bool(np.isfinite(points).all())
@@ -171,6 +182,7 @@ def _row(name: str, outcome: str | None, points: np.ndarray) -> Row:
         name=name,
         outcome=outcome or (OK if found else NO_FACE),
         points=points if found else None,
+        stamp=stamp,
     )
 
 

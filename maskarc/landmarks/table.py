@@ -25,11 +25,13 @@ class LandmarkTable:
       names: paths relative to the folder, '/'-separated, unique.
       landmarks: float32[N, 68, 2], (x, y) in pixels; NaN where there are none.
       outcomes: for each name "ok", "no_face", or "unreadable: " and why.
+      stamps: for each name what its file was like, or none for all.
     """
 
     names: tuple[str, ...]
     landmarks: np.ndarray
     outcomes: tuple[str, ...]
+    stamps: tuple[str, ...] = ()
 
     def __post_init__(self):
         count = len(self.names)
@@ -62,9 +64,12 @@ class LandmarkTable:
 
     def rows(self) -> list[files.Row]:
         """The table image by image."""
+        stamps = self.stamps or ("",) * len(self)
         return [
-            files.Row(name=name, outcome=outcome, points=self.get(name))
-            for name, outcome in zip(self.names, self.outcomes, strict=True)
+            files.Row(name=name, outcome=outcome, points=self.get(name), stamp=stamp)
+            for name, outcome, stamp in zip(
+                self.names, self.outcomes, stamps, strict=True
+            )
         ]
 
     @classmethod
@@ -79,8 +84,12 @@ class LandmarkTable:
             if row.points is not None:
                 layout = layouts.layout_of(len(row.points))
                 target[:] = layouts.to_landmarks(row.points, layout)
-        names = tuple(row.name for row in rows)
-        return cls(names, landmarks, tuple(row.outcome for row in rows))
+        return cls(
+            tuple(row.name for row in rows),
+            landmarks,
+            tuple(row.outcome for row in rows),
+            tuple(row.stamp for row in rows),
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes .npz, .csv or .json (see `files`) atomically; makes the folder.
@@ -113,13 +122,15 @@ def detect_folder(
 ) -> LandmarkTable:
     """Finds the landmarks of the main face of each image of a folder.
 
-    One bad file never stops it: the outcome tells what was wrong.
+    One bad file never stops it: the outcome tells what was wrong. Photos of a known
+    table are not looked at again, unless it knows their size and time of change (.npz
+    files do) and these are others now; of those that are gone the row stays.
 
     Args:
       detector: a detector with layout "68" or "468".
       root: the folder.
       names: images, relative to the folder; all below it by default.
-      known: a table to go on from; its images are not looked at again.
+      known: a table to go on from.
       progress: whether to show a progress bar.
       save_to: a file for the table: gone on from where it exists, and written on the
         way, at the end and on an interruption, with all that was known.
@@ -140,7 +151,7 @@ def detect_folder(
     if known is None and save_to is not None and os.path.exists(save_to):
         known = LandmarkTable.load(save_to)
     rows = {row.name: row for row in known.rows()} if known else {}
-    todo = [name for name in names if name not in rows]
+    todo = [n for n in names if n not in rows or _has_changed(root / n, rows[n].stamp)]
 
     def save():
         if save_to is not None:
@@ -162,12 +173,28 @@ def detect_folder(
 
 
 def _detect_file(detector: types.Detector, root: pathlib.Path, name: str) -> files.Row:
+    stamp = _stamp(root / name)  # before it is read: a later change is noticed
     try:
         image = images.read_image(root / name)
     except (images.ImageError, OSError) as error:
-        return files.Row(name=name, outcome=f"{UNREADABLE}{error}", points=None)
+        outcome = f"{UNREADABLE}{error}"
+        return files.Row(name=name, outcome=outcome, points=None, stamp=stamp)
     face = types.main_face(detector(image, name), image.shape)
     if face is None:
-        return files.Row(name=name, outcome=NO_FACE, points=None)
+        return files.Row(name=name, outcome=NO_FACE, points=None, stamp=stamp)
     points = layouts.to_landmarks(face.points, face.layout)
-    return files.Row(name=name, outcome=OK, points=points)
+    return files.Row(name=name, outcome=OK, points=points, stamp=stamp)
+
+
+def _stamp(path: pathlib.Path) -> str:
+    """Size in bytes and time of change in nanoseconds; "absent" where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return "absent"
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def _has_changed(path: pathlib.Path, stamp: str) -> bool:
+    """Whether a file is another one than when the stamp was taken."""
+    return bool(stamp) and _stamp(path) not in (stamp, "absent")

@@ -157,7 +157,7 @@ def prepare(
     root, names, output = _places(pathlib.Path(source), pathlib.Path(output), settings)
     masks = load_afresh(settings)
     summary = dataclasses.asdict(settings) | {"labels": list(settings.labels)}
-    _check_settings(output, summary | {"masks_digest": masks.digest()})
+    check_settings(output, summary | {"masks_digest": masks.digest()})
     return root, names, output
 
 
@@ -300,7 +300,7 @@ def _table_row(row: dict[str, Any]) -> landmark_files.Row:
     return landmark_files.Row(name=row["path"], outcome=outcome, points=None)
 
 
-def _check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:
+def check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:
     """Makes the output folder, or checks that it is of a run with these settings."""
     path = output / SETTINGS
     if not path.is_file():

@@ -52,7 +52,8 @@ class TrainConfig:
 
     # Data: where the photos come from, a key of `maskarc.train.inputs.SOURCES`.
     source: str = "folder"
-    # Folder: root of an identity/photo layout. tfds: "name:split" or "name:split@dir".
+    # Folder: root of an identity/photo layout. recordio: the .rec file or its folder.
+    # Shards: folder made by `maskarc pack`. tfds: "name:split" or "name:split@dir".
     data_dir: str = ""
     # Folder: landmark table (.npz); found once and kept in the run folder when empty.
     landmarks: str = ""
@@ -63,6 +64,9 @@ class TrainConfig:
     photos_per_identity: int = 30
     # Identities with fewer usable photos are left out.
     min_photos: int = 1
+    # Photos of each identity in a batch, a divisor of batch_size: identities then come
+    # equally often; 0 for all photos equally often.
+    batch_photos_per_identity: int = 0
     # Root of all randomness: initial weights, order, augmentation, dropout.
     seed: int = 0
 

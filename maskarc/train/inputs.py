@@ -6,7 +6,14 @@ from collections.abc import Callable
 import grain
 
 from maskarc import landmarks
-from maskarc.data import sources, synthetic, transforms
+from maskarc.data import (
+    record_faces,
+    shards,
+    sources,
+    substitution,
+    synthetic,
+    transforms,
+)
 from maskarc.masks import mixture
 from maskarc.train import config as config_lib
 
@@ -16,9 +23,14 @@ def create_source(
 ) -> sources.Source:
     """Opens the source that a configuration names.
 
+    Photos that vanish or become damaged later do not end a run: others of the same
+    person stand in for them (`data.substitution`).
+
     Args:
       config: its source, data_dir, landmarks and related fields.
-      workdir: run folder; a landmark table that has to be made is kept there.
+      workdir: run folder. A landmark table that has to be made is kept there, and the
+        listing of a folder, photos.csv: a run that is taken up again has the photos and
+        labels that it began with.
 
     Raises:
       ValueError: an unknown source, or no usable photo.
@@ -29,7 +41,7 @@ def create_source(
         raise ValueError(
             f"unknown source {config.source!r}; expected one of {', '.join(SOURCES)}"
         )
-    return SOURCES[config.source](config, workdir)
+    return substitution.Substituting(SOURCES[config.source](config, workdir))
 
 
 def augmentations(
@@ -63,17 +75,26 @@ def augmentations(
 
 
 def _folder(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
+    listing, found = workdir / "photos.csv", workdir / "landmarks.npz"
+    names = sources.listed_names(listing) if listing.exists() else None
     if config.landmarks:
         table = landmarks.LandmarkTable.load(config.landmarks)
+    elif names is not None and found.exists():
+        table = landmarks.LandmarkTable.load(found)
     else:
         table = landmarks.detect_folder(
             landmarks.create_detector(config.detector or None),
             config.data_dir,
-            save_to=workdir / "landmarks.npz",
+            names,
+            save_to=found,
         )
-    return sources.ImageFolder.from_folder(
+    if names is not None:
+        return sources.ImageFolder.from_listing(config.data_dir, listing, table)
+    source = sources.ImageFolder.from_folder(
         config.data_dir, table, min_photos=config.min_photos
     )
+    source.save_listing(listing)
+    return source
 
 
 def _synthetic(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
@@ -92,8 +113,20 @@ def _tfds(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Sour
     )
 
 
+def _recordio(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
+    del workdir
+    return record_faces.RecordFaces.open(config.data_dir)
+
+
+def _shards(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:
+    del workdir
+    return shards.ShardedFaces.open(config.data_dir)
+
+
 SOURCES: dict[str, Callable[[config_lib.TrainConfig, pathlib.Path], sources.Source]] = {
     "folder": _folder,
+    "recordio": _recordio,
+    "shards": _shards,
     "synthetic": _synthetic,
     "tfds": _tfds,
 }

@@ -67,8 +67,39 @@ def test_resume_is_a_slice_whatever_the_threads(threads):
     assert_equal(run(20)[13:], run(7, start=13, read_threads=threads))
 
 
-def test_resume_with_worker_processes():
-    assert_equal(run(20)[13:], run(7, start=13, worker_count=2))
+def test_resume_with_worker_processes_of_a_part():
+    source = Numbers(labels=tuple(np.arange(50) // 3), num_classes=17)
+    dataset = pipeline.batches(
+        source, [Noise()], batch_size=8, seed=3, photos_of_each=2, process=(1, 2)
+    )
+    expected = [dataset[n] for n in range(13, 17)]
+    batches = pipeline.iterate(dataset, start=13, worker_count=2)
+    assert_equal(expected, list(itertools.islice(batches, 4)))
+
+
+@pytest.mark.parametrize("photos_of_each", [0, 2])
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_parts_of_the_processes_are_the_batch(photos_of_each, count):
+    source = Numbers(labels=tuple(np.arange(50) // 3), num_classes=17)
+    options = dict(batch_size=8, seed=3, photos_of_each=photos_of_each)
+    whole = pipeline.batches(source, [Noise()], **options)
+    parts = [
+        pipeline.batches(source, [Noise()], process=(number, count), **options)
+        for number in range(count)
+    ]
+    for n in (*range(20), 1000):
+        joined = {
+            name: np.concatenate([part[n][name] for part in parts])
+            for name in ("image", "label", "noise")
+        }
+        assert_equal([whole[n]], [joined])
+        assert len(parts[0][n]["label"]) == 8 // count
+
+
+def test_processes_that_cannot_share_a_batch():
+    for process in ((0, 3), (2, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="must be a multiple"):
+            pipeline.batches(Numbers(), [], batch_size=8, seed=0, process=process)
 
 
 def test_fewer_photos_than_a_batch():

@@ -59,6 +59,56 @@ def test_nothing_usable_says_what_was_expected(folder, tmp_path):
         sources.ImageFolder.from_folder(tmp_path / "nowhere", table)
 
 
+def test_a_listing_keeps_photos_and_labels(folder, tmp_path):
+    root, table, faces = folder
+    source = sources.ImageFolder.from_folder(root, table)
+    source.save_listing(tmp_path / "photos.csv")
+    assert (tmp_path / "photos.csv").read_text().splitlines() == [
+        "name,label,identity",
+        "a/x.png,0,a",
+        "b/1.png,1,b",
+        "b/2.png,1,b",
+    ]
+    (root / "a/x.png").unlink()
+    images.write_image(root / "a/y.png", faces[0]["image"])
+    images.write_image(root / "0/new.png", faces[0]["image"])
+    again = sources.ImageFolder.from_listing(root, tmp_path / "photos.csv", table)
+    assert again.names == source.names and again.identities == source.identities
+    np.testing.assert_array_equal(again.labels, source.labels)
+    np.testing.assert_array_equal(again.landmarks, source.landmarks)
+    np.testing.assert_array_equal(again[1]["image"], faces[0]["image"])
+    with pytest.raises(FileNotFoundError, match=r"x\.png"):
+        again[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "name,label\n",
+        "name,label,identity\n",
+        "name,label,identity\na/x.png,zero,a\n",
+        "name,label,identity\na/x.png,1,a\n",
+        "name,label,identity\na/x.png,0\n",
+        "name,label,identity\na/x.png,0,a\nb/1.png,0,b\n",
+    ],
+)
+def test_damaged_listings(text, folder, tmp_path):
+    root, table, _ = folder
+    (tmp_path / "photos.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"photos\.csv is damaged"):
+        sources.ImageFolder.from_listing(root, tmp_path / "photos.csv", table)
+
+
+def test_listings_without_their_landmarks(folder, tmp_path):
+    root, table, _ = folder
+    (tmp_path / "photos.csv").write_text("name,label,identity\nc/1.png,0,c\n")
+    with pytest.raises(ValueError, match=r"1 photos that have no landmarks.*c/1\.png"):
+        sources.ImageFolder.from_listing(root, tmp_path / "photos.csv", table)
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        sources.listed_names(tmp_path / "none.csv")
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tfds_source_reads_a_prepared_data_set(folder, tmp_path):
     tfds = pytest.importorskip("tensorflow_datasets", reason="needs the tfds extra")
@@ -105,6 +155,8 @@ def test_tfds_source_reads_a_prepared_data_set(folder, tmp_path):
         "prepared_faces", split="train", data_dir=str(tmp_path / "tfds")
     )
     assert len(source) == 3 and source.num_classes == 2
+    assert source.labels.tolist() == [source[i]["label"] for i in range(3)]
+    assert sorted(source.labels) == [0, 1, 1] and source.labels.dtype == np.int32
     by_label = {source[i]["label"]: source[i] for i in range(3)}
     np.testing.assert_array_equal(by_label[0]["image"], faces[2]["image"])
     np.testing.assert_allclose(by_label[0]["landmarks"], faces[2]["landmarks"])

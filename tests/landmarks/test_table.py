@@ -114,6 +114,32 @@ def test_an_interrupted_run_goes_on(tmp_path):
     assert landmarks.LandmarkTable.load(path).outcomes.count("ok") == 6
 
 
+def test_a_changed_photo_is_looked_at_again(tmp_path):
+    photos, path = tmp_path / "photos", tmp_path / "table.npz"
+    fill(photos)
+    names = [*images.list_images(photos), "late.png"]
+
+    def look():
+        detector = Recorder()
+        table = landmarks.detect_folder(
+            detector, photos, names, progress=False, save_to=path
+        )
+        return set(detector.seen), table
+
+    look()
+    assert look()[0] == set()
+    (photos / "a/grey.png").write_bytes((photos / "black.png").read_bytes())
+    (photos / "zero.jpg").write_bytes((photos / "a/rgb.jpg").read_bytes())
+    (photos / "late.png").write_bytes((photos / "a/rgba.png").read_bytes())
+    (photos / "a/rgb.jpg").unlink()
+    seen, table = look()
+    assert seen == {"a/grey.png", "zero.jpg", "late.png"}
+    assert table.outcome("a/grey.png") == "no_face"
+    assert table.outcome("zero.jpg") == table.outcome("late.png") == "ok"
+    assert table.outcome("a/rgb.jpg") == "ok"  # gone, but known
+    assert look()[0] == set()
+
+
 def test_a_saved_table_loses_no_image_to_a_smaller_run(tmp_path):
     fill(tmp_path / "photos")
     path = tmp_path / "table.csv"
