@@ -58,6 +58,7 @@ setuptools.setup(
         "optax>=0.2.6",
         "orbax-checkpoint>=0.11.33",
         "flatbuffers",  # StableHLO files
+        "psutil",  # memory at hand, to tell a batch that is too large
         "pillow>=11",  # decoding: EXIF, CMYK and 16-bit files, size before pixels
         "safetensors",  # weights files, which hold no code
         "scipy",

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from absl import app, logging
 
+from maskarc.train import interruption
+
 # What the library raises for a user's mistake: wrong values, missing files and extras.
 _EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
 
@@ -28,5 +30,8 @@ def _reported(main: Callable[[list[str]], None], argv: list[str]) -> None:
         main(argv)
     except _EXPECTED as error:
         sys.exit(f"error: {error}")
+    except interruption.Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(128 + stopped.signal_number)
     except KeyboardInterrupt:
         sys.exit("interrupted; repeat the command to go on")

@@ -14,6 +14,7 @@ FREE_ON_RESUME = frozenset(
         "log_every",
         "checkpoint_every",
         "keep",
+        "devices",
         "class_shards",
         "remat",
         "verify_pairs",
@@ -133,8 +134,10 @@ class TrainConfig:
     head_form: str = "dense"
     class_sample: float = 1.0
 
-    # Devices: "jit" splits batch and prototypes by sharding, "pmap" the batch alone.
-    # Prototypes lie split over so many devices; it divides their number.
+    # Devices: how many of those there are, 0 for all. "jit" splits batch and prototypes
+    # by sharding, "pmap" the batch alone. Prototypes lie split over class_shards
+    # devices, a divisor of their number.
+    devices: int = 0
     parallel: str = "jit"
     class_shards: int = 1
     # Parts of a batch that go through the network one after another; their gradients

@@ -47,7 +47,8 @@ def create(config: config_lib.TrainConfig, num_classes: int) -> Engine:
       ValueError: the devices do not divide the batch, or unknown names.
       memory.TooLargeError: a step does not fit into the devices' memory.
     """
-    mesh = parallel.create_mesh(config.class_shards)
+    devices = _devices(config.devices)
+    mesh = parallel.create_mesh(config.class_shards, devices)
     parallel.check_batch(config.batch_size, config.accumulate, mesh)
     is_pmap = config.parallel == "pmap"
     trainer = step_lib.Trainer(
@@ -72,7 +73,13 @@ def create(config: config_lib.TrainConfig, num_classes: int) -> Engine:
     if is_pmap:
         if jax.process_count() > 1:
             raise ValueError("pmap is for one process: use parallel='jit' for several")
-        return Engine(trainer, mesh, trainer.init, pmap.pmap_step(trainer), pmap.split)
+        return Engine(
+            trainer,
+            mesh,
+            trainer.init,
+            pmap.pmap_step(trainer, devices),
+            lambda batch: pmap.split(batch, len(devices)),
+        )
     with memory.explained(config):
         compiled = parallel.compile_step(trainer, mesh, config.batch_size)
     memory.check(compiled, config)
@@ -83,6 +90,16 @@ def create(config: config_lib.TrainConfig, num_classes: int) -> Engine:
         compiled,
         lambda batch: parallel.put_batch(mesh, batch),
     )
+
+
+def _devices(count: int) -> list[Any]:
+    """The first so many devices, or all."""
+    devices = jax.devices()
+    if not 0 <= count <= len(devices):
+        raise ValueError(f"there are {len(devices)} devices, not {count}")
+    if count and jax.process_count() > 1:
+        raise ValueError("several processes use all of their devices: leave devices=0")
+    return devices[: count or None]
 
 
 def _backbone(

@@ -90,8 +90,8 @@ class Journal:
             raise DivergedError(
                 f"the loss is {row['loss']} and the gradient's norm "
                 f"{row['gradient_norm']} at step {step}, and {row['skipped']:.0f} "
-                "steps changed nothing for that. Lower learning_rate or raise "
-                "warmup_steps, in another workdir; earlier checkpoints stay."
+                "steps changed nothing for that: lower learning_rate or raise "
+                "warmup_steps, in another workdir. Earlier checkpoints stay."
             )
         before, then = self._last
         self._last = step, time.monotonic()

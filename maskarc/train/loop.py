@@ -9,6 +9,7 @@ from maskarc.data import pipeline
 from maskarc.evaluation import plots
 from maskarc.train import (
     checkpoint,
+    distributed,
     engine,
     initial,
     inputs,
@@ -56,17 +57,20 @@ def train(
     config.validate()
     workdir = pathlib.Path(workdir)
     run_folder.prepare(config, workdir)
-    source = inputs.create_source(config, workdir)
+    source = distributed.first_alone(lambda: inputs.create_source(config, workdir))
     dataset = pipeline.batches(
         source,
         inputs.augmentations(config),
         batch_size=config.batch_size,
         seed=config.seed,
+        photos_of_each=config.batch_photos_per_identity,
         process=(jax.process_index(), jax.process_count()),
     )
     ready = engine.create(config, source.num_classes)
-    verifier = validation.Verifier.of(
-        config, ready.trainer.backbone, ready.mesh, workdir
+    verifier = distributed.first_alone(
+        lambda: validation.Verifier.of(
+            config, ready.trainer.backbone, ready.mesh, workdir
+        )
     )
     with (
         checkpoint.Checkpoints(

@@ -1,6 +1,7 @@
 """Where a run's metrics go: a CSV file and TensorBoard."""
 
 import csv
+import math
 import pathlib
 from collections.abc import Mapping
 
@@ -48,7 +49,8 @@ class MetricsWriter:
         self._csv.writerow({"step": step, **values})
         self._file.flush()
         for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+            if math.isfinite(value):
+                self._events.add_scalar(name, value, step)
 
 
 def _rows_until(path: pathlib.Path, step: int) -> list[dict[str, str]]:

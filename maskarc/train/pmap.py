@@ -5,6 +5,7 @@ the prototypes. BatchNorm's statistics are shared over the axis, or each device'
 as `Backbone.norm_axis` says.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -15,13 +16,12 @@ from maskarc.train import step as step_lib
 AXIS = "devices"
 
 
-def split(batch: dict[str, np.ndarray]) -> step_lib.Batch:
-    """This process's part of a batch [B, …] as [devices, B/devices, …].
+def split(batch: dict[str, np.ndarray], count: int) -> step_lib.Batch:
+    """A batch [B, …] as [count, B/count, …], a part for each device.
 
     Raises:
-      ValueError: the process's devices do not divide B.
+      ValueError: the devices do not divide B.
     """
-    count = jax.local_device_count()
     for name, array in batch.items():
         if len(array) % count:
             raise ValueError(
@@ -33,11 +33,12 @@ def split(batch: dict[str, np.ndarray]) -> step_lib.Batch:
     }
 
 
-def pmap_step(trainer: step_lib.Trainer) -> Any:
+def pmap_step(trainer: step_lib.Trainer, devices: Sequence[Any]) -> Any:
     """The step for `split` batches; state and metrics have no device axis.
 
     Args:
       trainer: with ``axis_name=AXIS``, and a head without a mesh.
+      devices: of this process.
 
     Raises:
       ValueError: another trainer.
@@ -50,4 +51,5 @@ def pmap_step(trainer: step_lib.Trainer) -> Any:
         in_axes=(None, 0),
         out_axes=None,
         donate_argnums=0,
+        devices=devices,
     )

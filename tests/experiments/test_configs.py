@@ -23,6 +23,7 @@ def test_config_trains_two_steps(name, tmp_path):
     small = dataclasses.replace(
         module.get_config(),
         source="synthetic",
+        devices=1,
         num_identities=3,
         photos_per_identity=4,
         init_from="",  # of the published width

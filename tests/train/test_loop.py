@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from maskarc import inference
-from maskarc.train import checkpoint, config, loop, optim
+from maskarc.train import checkpoint, config, journal, loop, optim
 
 SMALL = config.TrainConfig(
+    devices=1,
     source="synthetic",
     num_identities=4,
     photos_per_identity=6,
@@ -116,7 +117,7 @@ def test_learns_a_handful_of_people(tmp_path):
 
 def test_divergence_stops_with_advice(tmp_path):
     hot = dataclasses.replace(SMALL, learning_rate=1e30, warmup_steps=0, steps=30)
-    with pytest.raises(loop.DivergedError, match="lower learning_rate"):
+    with pytest.raises(journal.DivergedError, match="lower learning_rate"):
         loop.train(hot, tmp_path, progress=False)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from maskarc.convert import failure
-from maskarc.train import checkpoint, config, initial, loop, optim, step
+from maskarc.train import checkpoint, config, head, initial, loop, optim, step
 
 TINY = config.TrainConfig(
+    devices=1,
     source="synthetic",
     num_identities=4,
     photos_per_identity=4,
@@ -29,10 +30,9 @@ def trainer(settings):
     return step.Trainer(
         backbone=checkpoint.create_backbone(settings),
         optimizer=optim.create(settings),
-        num_classes=4,
-        embed_dim=settings.embed_dim,
-        margin=0.1,
-        scale=8.0,
+        head=head.Head(
+            num_classes=4, embed_dim=settings.embed_dim, margin=0.1, scale=8.0
+        ),
     )
 
 
@@ -179,5 +179,5 @@ def test_long_gradients_are_clipped():
 
 
 def test_unknown_optimizers_are_answered_with_the_known():
-    with pytest.raises(ValueError, match="'sgd' or 'adamw'"):
+    with pytest.raises(ValueError, match="one of sgd, adamw"):
         optim.create(dataclasses.replace(TINY, optimizer="lion"))
