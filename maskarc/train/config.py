@@ -240,11 +240,13 @@ def check_same_run(config: TrainConfig, path: pathlib.Path) -> None:
     if not path.exists():
         path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
+    # Fields that have come since: as they were by default.
+    defaults = TrainConfig().to_json()
+    before = defaults | json.loads(path.read_text(encoding="utf-8"))
     changed = {
-        name: (before.get(name), value)
+        name: (before[name], value)
         for name, value in fields.items()
-        if name not in FREE_ON_RESUME and before.get(name) != value
+        if name not in FREE_ON_RESUME and before[name] != value
     }
     if changed:
         raise ValueError(

@@ -78,8 +78,15 @@ class Trainer:
 
     def init(self, seed: int) -> TrainState:
         """A fresh state."""
-        backbone_key, prototype_key, key = jax.random.split(jax.random.key(seed), 3)
-        params, stats = self.backbone.init(backbone_key)
+        return self.complete(seed, *self.init_backbone(seed))
+
+    def init_backbone(self, seed: int) -> tuple[Any, Any]:
+        """Fresh parameters and statistics of the backbone."""
+        return self.backbone.init(jax.random.split(jax.random.key(seed), 3)[0])
+
+    def complete(self, seed: int, params: Any, stats: Any) -> TrainState:
+        """A fresh state around a backbone's parameters and statistics."""
+        _, prototype_key, key = jax.random.split(jax.random.key(seed), 3)
         prototypes = self.head.init(prototype_key)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
