@@ -220,12 +220,15 @@ def load_backbone(
             )["meta"]
             config = config_lib.TrainConfig.from_json(meta["config"])
             backbone = create_backbone(config)
-            target = dict(zip(("params", "stats"), backbone.shapes(), strict=True))
+            # On one device here, wherever it was saved.
+            here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+            target = jax.tree.map(
+                lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=here),
+                dict(zip(("params", "stats"), backbone.shapes(), strict=True)),
+            )
             restored = manager.restore(
                 step,
-                args=ocp.args.Composite(
-                    backbone=ocp.args.StandardRestore(_abstract(target))
-                ),
+                args=ocp.args.Composite(backbone=ocp.args.StandardRestore(target)),
             )["backbone"]
             _check_fingerprint(restored, meta["fingerprint"]["backbone"])
         except Exception as error:  # whatever a damaged file makes its readers do

@@ -68,5 +68,5 @@ SETTINGS = config.TrainConfig(
     learning_rate=0.02,
     schedule="constant",
     log_every=1,
-    checkpoint_every=5,
+    checkpoint_every=3,
 )
