@@ -7,6 +7,7 @@ together. What lies split over devices is written and read by parts, and may be 
 again by another number of devices.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -236,6 +237,27 @@ def load_backbone(
                 f"checkpoint {step} in {folder} cannot be loaded: {_first_line(error)}"
             ) from error
     return backbone, restored["params"], restored["stats"], config
+
+
+def best_step(folder: str | os.PathLike[str]) -> int:
+    """The checkpoint with the highest `METRIC`.
+
+    Args:
+      folder: as for `load_backbone`.
+
+    Raises:
+      CheckpointError: none was measured.
+    """
+    folder = pathlib.Path(folder)
+    inner = folder / "checkpoints"
+    scores = {
+        int(path.parts[-3]): json.loads(path.read_text(encoding="utf-8"))[METRIC]
+        for path in (inner if inner.is_dir() else folder).glob("*/metrics/metrics")
+        if path.parts[-3].isdigit()
+    }
+    if not scores:
+        raise CheckpointError(f"no checkpoint in {folder} was verified while training")
+    return max(scores, key=lambda step: (scores[step], step))
 
 
 def create_backbone(config: config_lib.TrainConfig) -> models.Backbone:
