@@ -113,9 +113,9 @@ def load_weights(
     """Loads a model, wherever it is.
 
     Args:
-      source: a name in `models.PRETRAINED`, the run folder of a training, a weights
-        file of maskarc (.safetensors), dlib's .dat, or a file that `convert.foreign`
-        reads.
+      source: a name in `models.PRETRAINED`; the run folder of a training, for its
+        latest checkpoint, or RUN@STEP or RUN@best for another; a weights file of
+        maskarc (.safetensors), dlib's .dat, or a file that `convert.foreign` reads.
       model: architecture of such a file, a key of `models.MODELS`; its crop is
         ArcFace's.
 
@@ -131,6 +131,11 @@ def load_weights(
         return _weights(*models.load_pretrained(str(source)), crop)
     if path.is_dir():
         backbone, params, stats, config = checkpoint.load_backbone(path)
+        return _weights(backbone, params, stats, config.crop)
+    folder, _, which = str(source).rpartition("@")
+    if folder and os.path.isdir(folder) and (which == "best" or which.isdigit()):
+        step = checkpoint.best_step(folder) if which == "best" else int(which)
+        backbone, params, stats, config = checkpoint.load_backbone(folder, step=step)
         return _weights(backbone, params, stats, config.crop)
     if not path.is_file():
         raise FileNotFoundError(

@@ -40,11 +40,17 @@ class Checkpoints:
     Args:
       folder: made if missing.
       num_classes: C, without the padding.
-      keep: how many of the latest to keep, beside the best.
+      keep: how many of the latest to keep.
+      tracks_best: keep the one with the highest `METRIC`, too.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, num_classes: int, keep: int = 2
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        num_classes: int,
+        keep: int = 2,
+        tracks_best: bool = False,
     ):
         self._num_classes = num_classes
         # Orbax fails in a background thread on relative paths: resolve here.
@@ -56,12 +62,14 @@ class Checkpoints:
                     [
                         preservation_policy.LatestN(keep),
                         preservation_policy.BestN(
-                            get_metric_fn=lambda metrics: metrics[METRIC],
+                            get_metric_fn=_metric,
                             n=1,
                             keep_checkpoints_without_metrics=False,
                         ),
                     ]
                 ),
+                # Only then does orbax write metrics.
+                best_fn=_metric if tracks_best else None,
                 enable_async_checkpointing=True,
             ),
         )
@@ -300,6 +308,10 @@ def _state(backbone: dict[str, Any], training: dict[str, Any]) -> step_lib.Train
     if "params" in training:
         return step_lib.TrainState(average=backbone, **training)
     return step_lib.TrainState(average=None, **backbone, **training)
+
+
+def _metric(metrics: Mapping[str, float]) -> float:
+    return metrics[METRIC]
 
 
 def _handlers() -> dict[str, Any]:

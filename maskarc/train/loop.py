@@ -74,7 +74,10 @@ def train(
     )
     with (
         checkpoint.Checkpoints(
-            workdir / "checkpoints", num_classes=source.num_classes, keep=config.keep
+            workdir / "checkpoints",
+            num_classes=source.num_classes,
+            keep=config.keep,
+            tracks_best=verifier is not None,
         ) as saved,
         interruption.Listener(config.log_every) as listener,
         memory.explained(config),

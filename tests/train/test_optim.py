@@ -38,7 +38,7 @@ def assert_same(a, b):
     ("schedule", "at_60", "at_99"),
     [
         ("constant", 0.4, 0.4),
-        ("steps", 0.4, 0.004),
+        ("steps", 0.04, 0.004),
         ("cosine", 0.2, 0.4 * 0.5 * (1 + np.cos(np.pi * 79 / 80))),
         ("polynomial", 0.4 * 0.25, 0.4 * (1 / 80) ** 2),
     ],

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax._src.ad_checkpoint import saved_residuals  # public only as a printer
 
 from maskarc import models
-from maskarc.train import engine, loss_scale
+from maskarc.train import engine, head, loss_scale
 from tests.train import tiny
 
 CLASSES = 5
@@ -47,11 +48,16 @@ def assert_close(a, b, **tolerance):
 
 def test_parts_of_a_batch_add_up_where_nothing_is_normalised_by_it():
     """dlib's network has no BatchNorm: 4 × 4 images are 16, but for rounding."""
-    settings = {"model": "dlib_resnet29", "image_size": 64, "width": 4, "steps": 1}
+    settings = {
+        "model": "dlib_resnet29",
+        "image_size": 103,
+        "width": 4,
+        "embed_dim": 128,
+    }
     states = []
     for accumulate, devices in ((1, 1), (4, 1), (2, 4)):
         made = create(**settings, accumulate=accumulate, devices=devices, momentum=0.0)
-        crops = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), np.uint8)
+        crops = np.random.default_rng(0).integers(0, 256, (16, 103, 103, 3), np.uint8)
         state, metrics = made.step(made.init(0), made.put({**batch(), "image": crops}))
         states.append((state.params, state.prototypes, metrics["loss"]))
     assert_close(states[0], states[1], rtol=1e-4, atol=1e-6)
@@ -60,13 +66,11 @@ def test_parts_of_a_batch_add_up_where_nothing_is_normalised_by_it():
 
 def test_batch_norm_sees_the_parts():
     whole, parts = (run(create(accumulate=n), 1)[0] for n in (1, 2))
-    # Two updates of the running statistics, by half a batch each.
-    expected = 1 - (1 - 0.9) * 1 - (1 - 0.9) * 0.9
-    for path, before in jax.tree_util.tree_leaves_with_path(whole.stats):
-        del path, before
-    var = parts.stats["head"]["bn2"]["var"]
-    assert float(np.abs(np.asarray(var) - expected).max()) < 0.2
-    assert_close(whole.prototypes, parts.prototypes, atol=5e-3)
+    mean, moved = (
+        np.asarray(state.stats["blocks"][0]["bn"]["mean"]) for state in (whole, parts)
+    )
+    # Of the same pixels in two parts: 0.1 m and then 0.1 m' + 0.09 m, with m' near m.
+    np.testing.assert_allclose(moved, 1.9 * mean, rtol=0.1, atol=2e-3)
 
 
 def test_rematerialisation_changes_nothing_and_keeps_less():
@@ -89,20 +93,18 @@ def test_rematerialisation_changes_nothing_and_keeps_less():
     kept = [
         sum(
             value.size
-            for value, _ in jax.ad_checkpoint.saved_residuals(
-                lambda p, b=b: loss(b, p)[0], params
-            )
+            for value, _ in saved_residuals(lambda p, b=b: loss(b, p)[0], params)
             if hasattr(value, "size")
         )
         for b in (plain, remat)
     ]
-    assert kept[1] < 0.5 * kept[0]
+    assert kept[1] < 0.7 * kept[0]  # both with the parameters
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_stays_near(precision):
     """Only the head of the tiny network computes in it; a ResNet in full."""
-    settings = {"model": "resnet18", "width": 4, "stem": "small"}
+    settings = {"model": "resnet18", "width": 4, "stem": "small", "scale": 1.0}
     full, _ = run(create(**settings), 1)
     half, metrics = run(create(**settings, precision=precision), 1)
     assert metrics["skipped"] == 0
@@ -135,7 +137,13 @@ def test_a_step_that_is_not_finite_changes_nothing():
         ):
             np.testing.assert_array_equal(x, y)
     assert float(after.loss_scale.factor) == float(state.loss_scale.factor) / 2
-    good = np.zeros((16, 32, 32, 3), np.float32) + 0.1
+    good = batch()["image"].astype(np.float32) / 128 - 1
+    after = dataclasses.replace(
+        after,
+        loss_scale=loss_scale.LossScale(
+            *map(jnp.asarray, (np.float32(2), np.int32(0)))
+        ),
+    )
     after, _ = step(after, {**batch(), "image": good})
     assert int(after.skipped) == 0 and int(after.step) == 2
 
@@ -160,11 +168,11 @@ def test_the_running_mean_follows_the_weights():
     np.testing.assert_allclose(params["head"]["fc"]["kernel"], expected, rtol=1e-5)
 
 
-def test_accuracy_is_of_the_cosines_before_the_margin():
-    """With a hopeless margin the logits are all wrong, and the cosines are not."""
-    made = create(margin=3.0, scale=4.0, learning_rate=0.2, momentum=0.0)
-    state = made.init(0)
-    for _ in range(30):
-        state, metrics = made.step(state, made.put(batch(0)))
-    assert float(metrics["accuracy"]) > 0.9
-    assert float(metrics["loss"]) > np.log(CLASSES)
+@pytest.mark.parametrize("form", ["dense", "blockwise"])
+def test_right_and_wrong_are_told_by_the_cosines_before_the_margin(form):
+    """With a margin of 3 every logit of its own class is the lowest."""
+    made = head.Head(num_classes=6, embed_dim=8, margin=3.0, form=form)
+    prototypes, labels = jnp.eye(6, 8), jnp.arange(6, dtype=jnp.int32)
+    classified, _ = made(3.0 * prototypes, prototypes, labels, (), jax.random.key(0))
+    assert (classified.loss > 60).all()
+    assert (classified.own >= classified.top).all()

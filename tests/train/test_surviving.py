@@ -1,0 +1,155 @@
+"""Signals, verification while training, too large batches, what a run folder tells."""
+
+import csv
+import dataclasses
+import json
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from maskarc import inference
+from maskarc.data import pairs, synthetic
+from maskarc.train import (
+    checkpoint,
+    interruption,
+    journal,
+    loop,
+    memory,
+    profiling,
+    run_folder,
+)
+from tests.train import tiny
+
+SETTINGS = dataclasses.replace(tiny.SETTINGS, devices=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    tiny.register()
+
+
+def rows(workdir):
+    with (workdir / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return loop.train(SETTINGS, tmp_path_factory.mktemp("whole"), progress=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_same_call_goes_on(whole, tmp_path, monkeypatch, number):
+    note = journal.Journal.note
+
+    def note_and_signal(self, step, values):
+        note(self, step, values)
+        if step == 2:
+            signal.raise_signal(number)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "note", note_and_signal)
+        with pytest.raises(interruption.Interrupted, match="after step 2") as caught:
+            loop.train(SETTINGS, tmp_path, progress=False)
+    assert caught.value.signal_number == number
+    assert signal.getsignal(number) == before
+    state = loop.train(SETTINGS, tmp_path, progress=False)
+    for a, b in zip(
+        jax.tree.leaves(whole.params), jax.tree.leaves(state.params), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert [row["step"] for row in rows(tmp_path)] == list("12345")
+
+
+def test_a_second_interrupt_acts_at_once():
+    with interruption.Listener(1) as listener, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+        assert listener.agreed(1) == signal.SIGINT
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    faces = synthetic.SyntheticFaces(20, 3, seed=9)
+    synthetic.write_folder(faces, folder)
+    pairs.write_pairs(folder / "pairs.csv", synthetic.make_pairs(faces, 40, seed=9))
+    return folder
+
+
+def test_verification_while_training(people, tmp_path):
+    settings = dataclasses.replace(
+        SETTINGS,
+        verify_pairs=str(people / "pairs.csv"),
+        verify_images=str(people),
+        verify_landmarks=str(people / "landmarks.npz"),
+        verify_masked="second",
+        checkpoint_every=1,
+        keep=1,
+        devices=2,
+    )
+    loop.train(settings, tmp_path, progress=False)
+    scores = {
+        int(row["step"]): float(row["verification_accuracy"])
+        for row in rows(tmp_path)
+        if row["verification_accuracy"]
+    }
+    assert list(scores) == [1, 2, 3, 4, 5]
+    assert all(0 <= score <= 1 for score in scores.values())
+    best = checkpoint.best_step(tmp_path)
+    assert scores[best] == max(scores.values())
+    kept = {p.name for p in (tmp_path / "checkpoints").iterdir() if p.is_dir()}
+    assert kept == {str(best), "5"}
+    named = inference.load_weights(f"{tmp_path}@{best}")
+    for source in (f"{tmp_path}@best", f"{tmp_path}@{best}"):
+        found = inference.load_weights(source)
+        for a, b in zip(
+            jax.tree.leaves(found.params), jax.tree.leaves(named.params), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(checkpoint.CheckpointError, match="no checkpoint 77"):
+        inference.load_weights(f"{tmp_path}@77")
+
+
+def test_a_batch_that_is_too_large_says_what_to_change(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    with pytest.raises(memory.TooLargeError) as caught:
+        loop.train(SETTINGS, tmp_path, progress=False)
+    for told in ("0.0 GB", "accumulate=2", "remat=True", "bfloat16", "batch_size=8"):
+        assert told in str(caught.value)
+
+
+def test_exhausted_memory_is_explained():
+    with (
+        pytest.raises(memory.TooLargeError, match="batch_size=8"),
+        memory.explained(SETTINGS),
+    ):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+    with (
+        pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"),
+        memory.explained(SETTINGS),
+    ):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+
+def test_a_run_folder_tells_where_it_ran(tmp_path):
+    for _ in range(2):
+        run_folder.prepare(SETTINGS, tmp_path)
+    lines = (tmp_path / "environment.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+    told = json.loads(lines[0])
+    assert told["packages"]["jax"] == jax.__version__
+    assert len(told["devices"]) == 8
+    assert run_folder.revision(tmp_path) == ""
+
+
+def test_a_trace_of_a_few_steps(tmp_path):
+    with profiling.Profile(tmp_path / "profile") as traced:
+        for count in range(1, 12):
+            traced.before(count)
+            values = jax.numpy.zeros(3) + count
+            traced.after(count, values)
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
