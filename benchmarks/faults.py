@@ -2,9 +2,9 @@
 
     python -m benchmarks.faults [--kills=50] [--steps=200]
 
-Every run is the command that a user types, on generated people, and is repeated until it
-ends by itself. Its last checkpoint is compared, bit for bit, with that of a run to which
-nothing happened.
+Every run is the command that a user types, on generated people, and is repeated until
+it ends by itself. Its last checkpoint is compared, bit for bit, with that of a run to
+which nothing happened.
 """
 
 import json
@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 
 from maskarc.data import synthetic
 from maskarc.train import checkpoint
@@ -49,6 +49,7 @@ _FLAGS = {
 
 def main(_) -> None:
     """Runs one fault after another and prints what came of it."""
+    logging.set_verbosity(logging.WARNING)
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(_FOLDER.value or temporary)
         start = time.monotonic()

@@ -29,7 +29,7 @@ class Engine(NamedTuple):
     mesh: Mesh
     init: Callable[[int], step_lib.TrainState]
     step: parallel.StepFn
-    put: Callable[[dict[str, np.ndarray]], step_lib.Batch]
+    put: Callable[[dict[str, np.ndarray]], Any]
 
     def target(self) -> Any:
         """What `Checkpoints.restore` fills: shapes, types and places of a state."""

@@ -16,7 +16,7 @@ from maskarc.train import step as step_lib
 AXIS = "devices"
 
 
-def split(batch: dict[str, np.ndarray], count: int) -> step_lib.Batch:
+def split(batch: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
     """A batch [B, …] as [count, B/count, …], a part for each device.
 
     Raises:

@@ -122,17 +122,16 @@ def test_a_batch_that_is_too_large_says_what_to_change(tmp_path, monkeypatch):
         assert told in str(caught.value)
 
 
-def test_exhausted_memory_is_explained():
-    with (
-        pytest.raises(memory.TooLargeError, match="batch_size=8"),
-        memory.explained(SETTINGS),
-    ):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
-    with (
-        pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"),
-        memory.explained(SETTINGS),
-    ):
-        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+@pytest.mark.parametrize(
+    ("text", "kind", "told"),
+    [
+        ("RESOURCE_EXHAUSTED: Out of memory", memory.TooLargeError, "batch_size=8"),
+        ("INTERNAL: something else", jax.errors.JaxRuntimeError, "INTERNAL"),
+    ],
+)
+def test_exhausted_memory_is_explained(text, kind, told):
+    with pytest.raises(kind, match=told), memory.explained(SETTINGS):
+        raise jax.errors.JaxRuntimeError(text)
 
 
 def test_a_run_folder_tells_where_it_ran(tmp_path):
