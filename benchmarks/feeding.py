@@ -33,8 +33,7 @@ from maskarc.data import (
     sources,
     synthetic,
 )
-from maskarc.train import checkpoint, inputs, optim
-from maskarc.train import step as step_lib
+from maskarc.train import engine, inputs
 
 _PHOTOS = flags.DEFINE_string("photos", None, "Folder of photos.", required=True)
 _PEOPLE = flags.DEFINE_integer("people", 40, "People of it to use.")
@@ -143,16 +142,8 @@ def images_per_second(source: sources.Source, threads: int) -> float:
 
 def step_images_per_second() -> float:
     """What a training step of the configuration eats, with both cores."""
-    trainer = step_lib.Trainer(
-        backbone=checkpoint.create_backbone(CONFIG),
-        optimizer=optim.create(CONFIG),
-        num_classes=531,
-        embed_dim=CONFIG.embed_dim,
-        margin=CONFIG.margin,
-        scale=CONFIG.scale,
-    )
-    state = trainer.init(0)
-    train_step = jax.jit(trainer.step, donate_argnums=0)
+    ready = engine.create(CONFIG, num_classes=531)
+    state = ready.init(0)
     batch = {
         "image": np.zeros([CONFIG.batch_size, 112, 112, 3], np.uint8),
         "label": np.zeros([CONFIG.batch_size], np.int32),
@@ -160,7 +151,7 @@ def step_images_per_second() -> float:
     times = []
     for _ in range(8):
         start = time.perf_counter()
-        state, metrics = train_step(state, batch)
+        state, metrics = ready.step(state, ready.put(batch))
         jax.block_until_ready(metrics)
         times.append(time.perf_counter() - start)
     return CONFIG.batch_size / float(np.median(times[2:]))
