@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,11 @@ from maskarc import images
 
 # Tried in this order for lists that name photos without a suffix.
 _SUFFIXES = (".jpg", *sorted(images.SUFFIXES - {".jpg"}))
+
+# Names of photos in folders that hold all people.
+_AGEDB = re.compile(r"\d+_(?P<person>.+)_\d+_[mf]")
+_NUMBERED = re.compile(r"(?P<person>.+)_\d+")
+_FLAT_FOLDERS = ("aligned images", "images", "AgeDB")
 
 _TRUTH = {"1": True, "true": True, "0": False, "false": False}
 
@@ -26,15 +32,31 @@ class Pairs:
       second: name of each pair's photo at index 1, the one that may wear a mask.
       is_same: bool[N], True for a genuine pair, False for an impostor pair.
       fold: int64[N], the cross-validation fold; all 0 where the list has none.
+      people: int64[N, 2], numbers of the persons on the two photos, where their names
+        do not tell; see `persons`.
     """
 
     first: tuple[str, ...]
     second: tuple[str, ...]
     is_same: np.ndarray
     fold: np.ndarray
+    people: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def persons(self) -> np.ndarray:
+        """Who is on the two photos: int64[N, 2], one number a person."""
+        if self.people is not None:
+            return self.people
+        numbers: dict[str, int] = {}
+        return np.array(
+            [
+                [numbers.setdefault(person_of(name), len(numbers)) for name in pair]
+                for pair in zip(self.first, self.second, strict=True)
+            ],
+            np.int64,
+        ).reshape(-1, 2)
 
     def describe(self) -> str:
         """One line for a log: pairs, photos, folds, and pairs that occur again."""
@@ -48,6 +70,27 @@ class Pairs:
             f"folds: {len(np.unique(self.fold))}, "
             f"repeated pairs: {len(self) - len(unordered)}"
         )
+
+
+def person_of(name: str) -> str:
+    """The person that a photo's name tells of.
+
+    The folder, or the one above it for CFP's `frontal` and `profile`. Photos without a
+    folder, as in AgeDB, CALFW and CPLFW, are named after the person.
+
+    >>> [person_of(n) for n in ("Ann/Ann_0001.jpg", "Images/007/profile/01.jpg")]
+    ['Ann', 'Images/007']
+    >>> [person_of(n) for n in ("Ann_Lee_0001.jpg", "12_AnnLee_43_f.jpg", "x.jpg")]
+    ['Ann_Lee', 'AnnLee', 'x']
+    """
+    path = pathlib.PurePosixPath(name)
+    folder = path.parent
+    if folder.name in ("frontal", "profile"):
+        return folder.parent.as_posix()
+    match = _AGEDB.fullmatch(path.stem) or _NUMBERED.fullmatch(path.stem)
+    if len(folder.parts) == 0 or folder.name in _FLAT_FOLDERS:
+        return match["person"] if match else path.stem
+    return folder.as_posix()
 
 
 def write_pairs(path: str | os.PathLike[str], pairs: Pairs) -> None:
