@@ -20,6 +20,8 @@ _AGEDB = re.compile(r"\d+_(?P<person>.+)_\d+_[mf]")
 _NUMBERED = re.compile(r"(?P<person>.+)_\d+")
 _FLAT_FOLDERS = ("aligned images", "images", "AgeDB")
 
+_FOLDS = 10  # of lists that leave them to counting
+
 _TRUTH = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -124,12 +126,16 @@ class _Line(NamedTuple):
 def read_pairs(
     path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
 ) -> Pairs:
-    """Reads a list of pairs, in one of four formats told apart by the first line.
+    """Reads a list of pairs, in one of six formats told apart by the first line.
 
     - LFW View 2: ``10 300`` (folds, pairs of a kind), then for each fold the genuine
       pairs ``Name i j`` followed by the impostor pairs ``Name i Other j``.
     - LFW View 1: ``1100``, that many genuine and as many impostor pairs, no folds.
     - MFR2: both kinds of line in any order, without a count and without folds.
+    - CALFW and CPLFW: two lines a pair, ``photo.jpg label``; 0 stands for impostors.
+      The genuine pairs come first, and ten folds take both kinds in the list's order.
+    - AgeDB-30 and others as text: ``photo.jpg photo.jpg label``, 1 or else 0 or -1, in
+      ten folds of equal size.
     - CSV: the header ``first,second,is_same`` or ``first,second,is_same,fold``, then
       photos by their path below the root, is_same as 1/0 or true/false.
 
@@ -157,6 +163,8 @@ def read_pairs(
     suffixes: Sequence[str] = _SUFFIXES
     if "," in lines[0].text or path.suffix.lower() == ".csv":
         rows, suffixes = _parse_csv(lines), [""]
+    elif images.is_image(header[0]):
+        rows, suffixes = _parse_files(lines), [""]
     elif len(header) <= 2 and all(field.isdecimal() for field in header):
         rows = _parse_counted(lines)
     else:
@@ -246,6 +254,45 @@ def _parse_counted(lines: list[_Line]) -> list[_Pair]:
             )
         rows.append(row)
     return rows
+
+
+def _parse_files(lines: list[_Line]) -> list[_Pair]:
+    """The formats that name files, without a header."""
+    fields = [line.text.split() for line in lines]
+    width = len(fields[0])
+    wrong = next((i for i, f in enumerate(fields) if len(f) != width), None)
+    if width not in (2, 3) or wrong is not None or (width == 2 and len(lines) % 2):
+        line = lines[wrong or 0]
+        raise ValueError(
+            f"{line.where}: expected 'photo photo label' on each line, or 'photo "
+            f"label' on an even number of lines, got {line.text!r} among {len(lines)}"
+        )
+    if width == 2:
+        # Of a pair's two labels CALFW and CPLFW repeat the first.
+        for a, b, line in zip(fields[::2], fields[1::2], lines[1::2], strict=True):
+            if a[1] != b[1]:
+                raise ValueError(f"{line.where}: expected the label {a[1]}: {b[1]!r}")
+        fields = [[a[0], *b] for a, b in zip(fields[::2], fields[1::2], strict=True)]
+        lines = lines[::2]
+    rows = []
+    for (first, second, label), line in zip(fields, lines, strict=True):
+        if not label.removeprefix("-").isdecimal():
+            raise ValueError(f"{line.where}: expected a number as label: {label!r}")
+        names = _below_root(first, line), _below_root(second, line)
+        rows.append(_Pair(*names, int(label) > 0, 0))
+    numbers = _counted_folds([row.is_same for row in rows], by_kind=width == 2)
+    return [row._replace(fold=n) for row, n in zip(rows, numbers, strict=True)]
+
+
+def _counted_folds(is_same: list[bool], *, by_kind: bool) -> list[int]:
+    """Ten folds in the list's order, of all pairs or of each kind."""
+    seen, totals = {True: 0, False: 0}, {k: is_same.count(k) for k in (True, False)}
+    folds = []
+    for index, kind in enumerate(is_same):
+        done, total = (seen[kind], totals[kind]) if by_kind else (index, len(is_same))
+        folds.append(done * _FOLDS // total)
+        seen[kind] += 1
+    return folds
 
 
 def _parse_csv(lines: list[_Line]) -> list[_Pair]:
