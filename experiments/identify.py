@@ -19,11 +19,10 @@ def main(argv: list[str]) -> None:
     """Parses the flags and identifies."""
     del argv
     result = scoring.identify_folder(
-        photo_flags.MODEL.value,
+        photo_flags.model(),
         photo_flags.photos(),
         output=photo_flags.OUTPUT.value,
         masked=_MASKED.value,
-        flip=photo_flags.FLIP.value,
     )
     print(json.dumps(result))
 

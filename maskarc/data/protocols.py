@@ -116,6 +116,43 @@ def _lines(path: pathlib.Path):
             yield f"{path}:{number}", line.strip()
 
 
+def read_mask_labels(
+    path: str | os.PathLike[str], root: str | os.PathLike[str]
+) -> dict[str, str]:
+    """Which mask each photo of a set shows, as MFR2's mfr2_labels.txt lists them.
+
+    Args:
+      path: the list, of lines "Person, 1, surgical_blue"; "no-mask" stands for none.
+      root: folder of the photos, Person/Person_0001.png.
+
+    Returns:
+      Name of the photo below root → kind of its mask, "" for none. Labels of photos
+      that are not there are left out: lists are longer than the halves of a set.
+
+    Raises:
+      FileNotFoundError: no list or no folder.
+      ValueError: a line of another form, or no photo of the list is there.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no list of masks at {path}")
+    stems = {name.rpartition(".")[0]: name for name in images.list_images(root)}
+    labels = {}
+    for where, line in _lines(path):
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) != 3 or not fields[1].isdecimal():
+            raise ValueError(
+                f"{where}: expected 'Person, 1, mask type' or 'no-mask', got {line!r}"
+            )
+        person, number, kind = fields
+        name = stems.get(f"{person}/{person}_{int(number):04d}")
+        if name is not None:
+            labels[name] = "" if kind == "no-mask" else kind
+    if not labels:
+        raise ValueError(f"{path}: none of its photos is below {root}")
+    return labels
+
+
 def all_pairs(
     names: Sequence[str], *, most: int = MOST_PAIRS, seed: int = 0
 ) -> pair_lists.Pairs:

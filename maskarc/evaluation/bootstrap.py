@@ -60,6 +60,7 @@ def replicates(
     samples: Mapping[str, scored.ScoredPairs],
     *,
     fars: Sequence[float] = (1e-1, 1e-2, 1e-3),
+    with_accuracy: bool = True,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, dict[str, np.ndarray]]:
@@ -71,6 +72,7 @@ def replicates(
     Args:
       samples: name → pairs, whose people are numbered alike in all of them.
       fars: false-accept rates for the statistics "tar@0.01" and so on.
+      with_accuracy: whether to cross-validate the accuracy, which takes the most time.
       draws: how often people are drawn.
       seed: of the draws.
 
@@ -98,7 +100,11 @@ def replicates(
             weights = pair_weights(counts, ends, sample.is_same)
             parts[name].append(
                 weighted_statistics(
-                    sample.similarity, sample.is_same, sample.fold, weights, fars=fars
+                    sample.similarity,
+                    sample.is_same,
+                    sample.fold if with_accuracy else None,
+                    weights,
+                    fars=fars,
                 )
             )
     return {
@@ -139,7 +145,7 @@ def _draw(people: int, draws: int, block: int, seed: int) -> Iterator[np.ndarray
 def weighted_statistics(
     similarities: np.ndarray,
     is_same: np.ndarray,
-    fold: np.ndarray,
+    fold: np.ndarray | None,
     weights: np.ndarray,
     *,
     fars: Sequence[float] = (),
@@ -151,7 +157,8 @@ def weighted_statistics(
     Args:
       similarities: float[N], finite.
       is_same: bool[N].
-      fold: int[N]; one number throughout takes `verification.stratified_folds`.
+      fold: int[N]; one number throughout takes `verification.stratified_folds`. None
+        leaves "accuracy" out.
       weights: int[B, N], ≥ 0; one row a draw.
       fars: false-accept rates for "tar@…".
 
@@ -159,16 +166,14 @@ def weighted_statistics(
       Statistic → float64[B].
     """
     similarities = np.asarray(similarities, np.float64)
-    if (fold == fold[0]).all():
-        fold = verification.stratified_folds(is_same)
     order = np.argsort(-similarities, kind="stable")
-    result = {
-        "accuracy": _accuracy(
-            similarities[order], is_same[order], fold[order], weights[:, order]
-        )
-    }
-    last = _run_ends(similarities[order])
-    w, same = weights[:, order], is_same[order]
+    w, same, ordered = weights[:, order], is_same[order], similarities[order]
+    result = {}
+    if fold is not None:
+        if (fold == fold[0]).all():
+            fold = verification.stratified_folds(is_same)
+        result["accuracy"] = _accuracy(ordered, same, fold[order], w)
+    last = _run_ends(ordered)
     genuine = _cumulated(np.where(same, w, 0))[:, np.append(0, last + 1)]
     impostors = _cumulated(np.where(same, 0, w))[:, np.append(0, last + 1)]
     total_genuine, total_impostors = genuine[:, -1], impostors[:, -1]
