@@ -9,8 +9,8 @@ from maskarc.evaluation import embedded, foreign_models
 MODEL = flags.DEFINE_string(
     "model",
     None,
-    "Run folder of a training, the name of published weights (dlib_resnet29), a weights "
-    "file, an ONNX file, or a Python function as package.module:function.",
+    "Run folder of a training, the name of published weights (dlib_resnet29), a file "
+    "of weights, an ONNX file, or a Python function as package.module:function.",
     required=True,
 )
 flags.DEFINE_alias("checkpoint", "model")

@@ -113,6 +113,22 @@ def replicates(
     }
 
 
+def mean_replicates(
+    values: np.ndarray, people: np.ndarray, *, draws: int = DRAWS, seed: int = 0
+) -> np.ndarray:
+    """Means float64[draws] of values [N] of people [N], under draws of people.
+
+    Values of the same people under the same seed see the same draws.
+    """
+    numbers, owner = np.unique(people, return_inverse=True)
+    sums = np.bincount(owner, np.asarray(values, float))
+    sizes = np.bincount(owner)
+    return np.concatenate([
+        (counts @ sums) / np.maximum(counts @ sizes, 1)
+        for counts in _draw(len(numbers), draws, draws, seed)
+    ])  # fmt: skip
+
+
 def pair_weights(
     counts: np.ndarray, people: np.ndarray, is_same: np.ndarray
 ) -> np.ndarray:
