@@ -129,6 +129,42 @@ class FaceCrops:
         return dataclasses.replace(seen, image=crop)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class PointCrops:
+    """Reads ArcFace's crops by five points that came with the photos.
+
+    Attributes:
+      root: folder of the photos.
+      names: of each crop's photo, below the root.
+      points: float[N, 5, 2], (x, y) in pixels.
+      size: side of the crops in pixels.
+    """
+
+    root: pathlib.Path
+    names: tuple[str, ...]
+    points: np.ndarray
+    size: int = alignment.CROP_SIZE
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def images(self) -> tuple[tuple[str, bool], ...]:
+        """(name, False) of each crop: all are as they are."""
+        return tuple((name, False) for name in self.names)
+
+    def look(self, index: int) -> Crop:
+        """The crop; a photo that is not there is an error."""
+        try:
+            image = image_files.read_image(self.root / self.names[index])
+            crop = alignment.align(image, self.points[index], size=self.size)
+        except image_files.ImageError:
+            return Crop(outcome=UNREADABLE)
+        except ValueError:  # points that coincide
+            return Crop(outcome=UNFIT)
+        return Crop(outcome=OK, image=crop)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Photos:
     """A folder of photos to evaluate on, as a command names it.

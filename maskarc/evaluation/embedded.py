@@ -170,7 +170,7 @@ class EmbeddedImages:
 
 def embed_images(
     embed: EmbedFn,
-    crops: crop_lib.FaceCrops,
+    crops: crop_lib.FaceCrops | crop_lib.PointCrops,
     *,
     about: Mapping[str, Any] | None = None,
     progress: bool = True,
