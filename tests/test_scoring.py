@@ -119,6 +119,7 @@ def test_a_bin_file_bare_and_masked(people, tmp_path):
     assert {c["pairs"] for c in result["conditions"].values()} == {6}
     images_ = embedded.EmbeddedImages.load(tmp_path / "out" / "embeddings.npz")
     assert images_.masked.sum() == 5 and (~images_.failed).all()
+    assert np.isnan(images_.yaws).all()  # the mean face tells nothing of them
     # The bare crops went to the model as they are.
     first = images_.rows(images_.names[~images_.masked][:1].tolist(), False)[0]
     expected = [small_pictures(opened.read(i)[None])[0] for i in range(8)]
@@ -182,6 +183,11 @@ def test_identification_in_a_gallery(people, tmp_path):
         draws=30,
     )  # fmt: skip
     assert again == result
+
+
+def test_embeddings_are_no_model(tmp_path):
+    with pytest.raises(ValueError, match="holds embeddings, no model"):
+        scoring.ModelChoice(source="run/embeddings.npz").open()
 
 
 def test_no_folder(tmp_path):

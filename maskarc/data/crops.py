@@ -74,6 +74,13 @@ class FaceCrops:
     files: Mapping[str, bytes] | None = None
     detector: landmarks.Detector | None = None
 
+    def __post_init__(self):
+        if self.crop not in alignment.CROPS:
+            raise ValueError(
+                f"unknown crop {self.crop!r}; expected one of "
+                f"{', '.join(alignment.CROPS)}"
+            )
+
     def __len__(self) -> int:
         return len(self.images)
 

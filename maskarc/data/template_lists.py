@@ -62,6 +62,7 @@ def read_ijb(folder: str | os.PathLike[str], target: str = "ijbc") -> IjbLists:
     folder = pathlib.Path(folder)
     faces = list(_rows(folder / f"{target}_face_tid_mid.txt", 3))
     names = tuple(row[0] for _, row in faces)
+    _check_below(names, folder)
     templates, media = _numbers(faces, (1, 2)).T
     known = set(templates.tolist())
     points, scores = None, np.ones(len(names), np.float32)
@@ -155,6 +156,14 @@ def _check_known(path: pathlib.Path, templates: np.ndarray, known: set[int]) -> 
         )
 
 
+def _check_below(photos: Sequence[str], folder: pathlib.Path) -> None:
+    outside = [p for p in photos if ".." in p.split("/") or p.startswith("/")]
+    if outside:
+        raise ValueError(
+            f"{folder}: expected names of photos below a folder, got {outside[0]!r}"
+        )
+
+
 def read_megaface_list(
     path: str | os.PathLike[str],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -224,9 +233,7 @@ def read_features(
       FileNotFoundError, ValueError: as `read_feature`, or a path out of the folder.
     """
     root = pathlib.Path(folder)
-    outside = [p for p in photos if ".." in p.split("/") or p.startswith("/")]
-    if outside:
-        raise ValueError(f"expected photos below {root}, got {outside[0]!r}")
+    _check_below(photos, root)
     rows = [read_feature(root / (photo + ending)) for photo in photos]
     if len({len(row) for row in rows}) != 1:
         raise ValueError(f"{root}: features of different lengths")

@@ -4,8 +4,8 @@ The pairs of one person go wrong together, so intervals that draw pairs are too 
 Here people are drawn with replacement, as many as there are. A pair of two people
 counts as often as the first was drawn times the second; a pair of one person as often
 as that one. Errors are shared by pairs of a person then. No such way is exact: an
-impostor pair's own chance is drawn twice, so the intervals of the false-accept rate are
-somewhat too wide where few pairs share a person (Owen 2007), never too narrow.
+impostor pair's own chance is drawn twice, so what hangs on false accepts gets intervals
+somewhat too wide where few pairs share a person (Owen 2007).
 """
 
 import dataclasses

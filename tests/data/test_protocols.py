@@ -155,3 +155,32 @@ def test_flat_lists_with_faults(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         pair_lists.read_pairs(path)
+
+
+def test_mask_labels_of_mfr2(tmp_path):
+    for name in ("Ann/Ann_0001.png", "Ann/Ann_0002.png", "Bo/Bo_0011.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    path = tmp_path / "labels.txt"
+    path.write_text("Ann, 1, surgical_blue\nAnn, 2, no-mask\nBo, 11, N95\nCy, 1, N95\n")
+    assert protocols.read_mask_labels(path, tmp_path) == {
+        "Ann/Ann_0001.png": "surgical_blue",
+        "Ann/Ann_0002.png": "",
+        "Bo/Bo_0011.jpg": "N95",
+    }
+    path.write_text("Ann, one, N95\n")
+    with pytest.raises(ValueError, match=r"labels\.txt:1: expected 'Person, 1, mask"):
+        protocols.read_mask_labels(path, tmp_path)
+    path.write_text("Cy, 1, N95\n")
+    with pytest.raises(ValueError, match="none of its photos"):
+        protocols.read_mask_labels(path, tmp_path)
+    with pytest.raises(FileNotFoundError, match="no list of masks"):
+        protocols.read_mask_labels(tmp_path / "none.txt", tmp_path)
+
+
+def test_the_real_masks_of_mfr2(faces):
+    root = faces / "mfr2_dev"
+    labels = protocols.read_mask_labels(root / "mfr2_labels.txt", root)
+    assert len(labels) == 136
+    assert list(labels.values()).count("") == 50
+    assert list(labels.values()).count("cloth_textured") == 26

@@ -67,6 +67,7 @@ def test_ijb_with_the_photos_list_alone(tmp_path):
         ("face_tid_mid.txt", "1.jpg 1\n", r":1: expected 3 fields, got 2"),
         ("face_tid_mid.txt", "1.jpg a 2\n", r":1: expected whole numbers"),
         ("face_tid_mid.txt", "", "an empty one"),
+        ("face_tid_mid.txt", "../1.jpg 1 2\n", "names of photos below"),
         ("template_pair_label.txt", "1 9 0\n", "1 templates have no photos, such as 9"),
         ("name_5pts_score.txt", "1.jpg" + " 1" * 11 + "\n", "names other photos"),
         ("1N_probe_mixed.csv", "a,b\n7,1\n", "such as 7"),
