@@ -57,7 +57,10 @@ def loads(data: bytes) -> Any:
         result = reader.run()
     except (IndexError, struct.error, KeyError, OverflowError, UnicodeError) as error:
         raise PickleError(f"damaged pickle at byte {reader.at}: {error!r}") from error
-    return _plain(result)
+    try:
+        return _Finisher().plain(result)
+    except RecursionError as error:
+        raise PickleError("nested too deeply for plain data") from error
 
 
 class _Reader:
@@ -220,38 +223,48 @@ _INSTRUCTIONS: dict[bytes, Callable[[_Reader], Any]] = {
 }
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """Data without calls: those that are understood are replaced by what they make."""
-    if depth > 4:
-        raise PickleError("lists and tuples are nested too deeply for plain data")
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(item, depth + 1) for item in value)
-    if isinstance(value, _Call):
-        return _made(value)
-    if isinstance(value, _Name) or value is _MARK:
-        raise PickleError("a name stands where data should")
-    return value
+class _Finisher:
+    """Turns what was read into data, each call once, and not more than fits."""
 
+    def __init__(self):
+        self.left = _MOST_ITEMS
+        self.made: dict[int, Any] = {}
 
-def _made(call: _Call) -> Any:
-    """What one of the known calls would make."""
-    name, arguments = call.function.name, call.arguments
-    try:
-        if name == "_reconstruct":
-            _, shape, dtype, is_fortran, content = call.state
-            return _array(_plain(content), dtype, shape, is_fortran)
-        if name == "_frombuffer":
-            content, dtype, shape, order = arguments
-            return _array(_plain(content), dtype, shape, order in ("F", b"F"))
-        if name == "scalar":
-            return _array(_plain(arguments[1]), arguments[0], (), False)[()]
-        if name == "encode":  # how Python 3 writes bytes for Python 2
-            return arguments[0].encode("latin1")
-        if name in ("bytes", "bytearray"):
-            return _plain(arguments[0]) if arguments else b""
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
-        raise PickleError(f"an array that cannot be read: {error}") from error
-    raise PickleError(f"{name} stands where data should")
+    def plain(self, value: Any, depth: int = 0) -> Any:
+        """Data without calls: those that are understood give way to what they make."""
+        if isinstance(value, list | tuple):
+            # References may repeat a list, and lists of it, without bounds.
+            self.left -= len(value)
+            if depth > 4 or self.left < 0:
+                raise PickleError("nested too deeply, or too much, for plain data")
+            return type(value)(self.plain(item, depth + 1) for item in value)
+        if isinstance(value, _Call):
+            if id(value) not in self.made:
+                self.made[id(value)] = self._make(value)
+            return self.made[id(value)]
+        if isinstance(value, _Name) or value is _MARK:
+            raise PickleError("a name stands where data should")
+        return value
+
+    def _make(self, call: _Call) -> Any:
+        """What one of the known calls would make."""
+        name, arguments = call.function.name, call.arguments
+        try:
+            if name == "_reconstruct":
+                _, shape, dtype, is_fortran, content = call.state
+                return _array(self.plain(content), dtype, shape, is_fortran)
+            if name == "_frombuffer":
+                content, dtype, shape, order = arguments
+                return _array(self.plain(content), dtype, shape, order in ("F", b"F"))
+            if name == "scalar":
+                return _array(self.plain(arguments[1]), arguments[0], (), False)[()]
+            if name == "encode":  # how Python 3 writes bytes for Python 2
+                return arguments[0].encode("latin1")
+            if name in ("bytes", "bytearray"):
+                return self.plain(arguments[0]) if arguments else b""
+        except (TypeError, ValueError, IndexError, AttributeError) as error:
+            raise PickleError(f"an array that cannot be read: {error}") from error
+        raise PickleError(f"{name} stands where data should")
 
 
 def _array(content: Any, dtype: Any, shape: Any, is_fortran: bool) -> np.ndarray:

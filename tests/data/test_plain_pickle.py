@@ -139,3 +139,28 @@ def test_doubling_tuples_do_not_grow():
     data = b"\x80\x02)" + b"q\x00h\x00\x86" * 30 + b"."
     with pytest.raises(plain_pickle.PickleError, match="too deeply"):
         plain_pickle.loads(data)
+
+
+def test_calls_in_calls_have_an_end():
+    """bytes(bytes(… b"" …)), a hundred thousand times."""
+    count = 100_000
+    data = b"c__builtin__\nbytes\n" * count + b"C\x00" + b"\x85R" * count + b"."
+    with pytest.raises(plain_pickle.PickleError, match="too deeply"):
+        plain_pickle.loads(data)
+
+
+def test_lists_of_lists_do_not_grow():
+    """Three lists of 5,000 references each would be a hundred billion entries."""
+    inner = b"](" + b"K\x01" * 5000 + b"eq\x00"
+    middle = b"](" + b"h\x00" * 5000 + b"eq\x01"
+    data = b"\x80\x02" + inner + middle + b"](" + b"h\x01" * 5000 + b"e."
+    with pytest.raises(plain_pickle.PickleError, match="too much"):
+        plain_pickle.loads(data)
+
+
+def test_a_call_that_is_referred_to_is_made_once():
+    text = b"X" + struct.pack("<I", 1000) + b"x" * 1000
+    call = b"c_codecs\nencode\n" + text + b"X\x06\0\0\0latin1\x86Rq\x00"
+    read = plain_pickle.loads(b"\x80\x02](" + call + b"h\x00" * 100 + b"e.")
+    assert read == [b"x" * 1000] * 101
+    assert len({id(item) for item in read}) == 1
