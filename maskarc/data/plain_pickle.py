@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-_MOST_ITEMS = 10_000_000
+_MOST_ITEMS = 1_000_000
 
 
 class PickleError(ValueError):

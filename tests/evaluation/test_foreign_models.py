@@ -23,7 +23,9 @@ def crops(count=7, size=SIZE):
     return list(rng.integers(0, 256, (count, size, size, 3), np.uint8))
 
 
-def graph(path, *, nchw=True, batch="n", size=SIZE, kind="FLOAT", inside=False):
+def graph(
+    path, *, nchw=True, batch="n", size=SIZE, kind="FLOAT", inside=False, crop=""
+):
     """A file whose embeddings are the input's flattened pixels, once scaled or not."""
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
@@ -52,6 +54,8 @@ def graph(path, *, nchw=True, batch="n", size=SIZE, kind="FLOAT", inside=False):
         opset_imports=[helper.make_opsetid("", 17)],
     )
     model.ir_version = 8
+    if crop:
+        helper.set_model_props(model, {"crop": crop})
     onnx.save(model, path)
     return path
 
@@ -166,23 +170,12 @@ def test_a_function_of_another_shape():
         model.embed(crops())
 
 
-def test_our_own_export_is_read_back(tmp_path):
-    """The same embeddings from onnxruntime, with crop and side out of the file."""
-    pytest.importorskip("onnxruntime")
-    import jax
-
-    from maskarc import inference, models
-    from maskarc.convert import onnx_graph, own_file
-
-    backbone = models.create("resnet18", width=4, image_size=64, embed_dim=8)
-    params, stats = backbone.init(jax.random.key(0))
-    weights = own_file.Weights(
-        backbone=backbone, params=params, stats=stats, crop="upper"
-    )
-    onnx_graph.save(tmp_path / "m.onnx", weights)
-    choice = scoring.ModelChoice(source=str(tmp_path / "m.onnx"), flip=True)
+def test_a_file_says_its_crop(tmp_path):
+    """As maskarc's own exports do (tests/convert/test_onnx_graph.py)."""
+    path = graph(tmp_path / "m.onnx", nchw=False, kind="UINT8", crop="upper")
+    choice = scoring.ModelChoice(source=str(path), flip=True)
     model = choice.open()
-    assert (model.image_size, model.crop) == (64, "upper")
-    given = crops(size=64)
-    expected = inference.Embedder(weights, flip=True).embed(given)
-    np.testing.assert_allclose(model.embed(given), expected, rtol=1e-3, atol=1e-4)
+    assert (model.image_size, model.crop) == (SIZE, "upper")
+    given = np.stack(crops()).astype(np.float32)
+    expected = given + given[:, :, ::-1]
+    np.testing.assert_allclose(model.embed(crops()), expected.reshape(7, -1))
