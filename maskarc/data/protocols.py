@@ -4,7 +4,7 @@ import itertools
 import os
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,9 +14,12 @@ from maskarc.data import pairs as pair_lists
 CFP = ("FF", "FP")
 # More pairs than this have to be sampled.
 MOST_PAIRS = 1_000_000
+_FOLDS = 10
 
 
-def find_pairs(text: str, root: str | os.PathLike[str], *, seed: int = 0):
+def find_pairs(
+    text: str, root: str | os.PathLike[str], *, seed: int = 0
+) -> pair_lists.Pairs:
     """The pairs that a command names.
 
     Args:
@@ -99,7 +102,7 @@ def _photo_list(root: pathlib.Path, kind: str) -> dict[int, str]:
     return photos
 
 
-def _numbers(path: pathlib.Path):
+def _numbers(path: pathlib.Path) -> Iterator[tuple[int, int, str]]:
     for where, line in _lines(path):
         fields = [field.strip() for field in line.split(",")]
         if len(fields) != 2 or not all(field.isdecimal() for field in fields):
@@ -107,7 +110,7 @@ def _numbers(path: pathlib.Path):
         yield int(fields[0]), int(fields[1]), where
 
 
-def _lines(path: pathlib.Path):
+def _lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
     if not path.is_file():
         raise FileNotFoundError(f"no list at {path}; expected CFP's release")
     text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -208,31 +211,36 @@ def all_pairs(
     return _pairs(rows)
 
 
-_FOLDS = 10
-
-
 def _impostors(
     person: np.ndarray, fold: np.ndarray, most: int, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     """Pairs of photos of two people of one fold, each once; in order, or drawn."""
-    members = [np.flatnonzero(fold == f) for f in np.unique(fold)]
-    sizes = np.array([len(m) * (len(m) - 1) // 2 for m in members], np.float64)
-    if sizes.sum() <= 4 * most:
-        found = np.concatenate(
-            [m[np.stack(np.triu_indices(len(m), 1), axis=1)] for m in members]
-        )
-        found = found[person[found[:, 0]] != person[found[:, 1]]]
-        if len(found) > most:
-            kept = np.sort(rng.choice(len(found), most, replace=False))
-            found = found[kept]
-        return [(int(i), int(j)) for i, j in found]
-    drawn: dict[tuple[int, int], None] = {}
-    while len(drawn) < most:
-        for f in rng.choice(len(members), most, p=sizes / sizes.sum()):
-            i, j = sorted(rng.choice(members[f], 2).tolist())
-            if person[i] != person[j] and len(drawn) < most:
-                drawn[i, j] = None
-    return list(drawn)
+    partners = np.bincount(fold)[fold] - np.bincount(person)[person]
+    if partners.sum() // 2 <= 4 * most:  # each pair is counted from both ends
+        found = np.array(
+            [
+                (i, j)
+                for i in range(len(person))
+                for j in i + 1 + np.flatnonzero(_are_impostors(i, person, fold))
+            ],
+            np.int64,
+        ).reshape(-1, 2)
+    else:
+        codes = np.empty(0, np.int64)
+        while len(codes) < most:
+            ends = np.sort(rng.integers(len(person), size=(8 * most, 2)), axis=1)
+            one, two = ends.T
+            fits = (fold[one] == fold[two]) & (person[one] != person[two])
+            codes = np.union1d(codes, one[fits] * len(person) + two[fits])
+        found = np.stack(np.divmod(codes, len(person)), axis=1)
+    if len(found) > most:
+        found = found[np.sort(rng.choice(len(found), most, replace=False))]
+    return [(i, j) for i, j in found.tolist()]
+
+
+def _are_impostors(i: int, person: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Which of the photos after i show another person of its fold."""
+    return (fold[i + 1 :] == fold[i]) & (person[i + 1 :] != person[i])
 
 
 def _pairs(rows: Sequence[tuple[str, str, bool, int]]) -> pair_lists.Pairs:

@@ -102,6 +102,27 @@ def test_a_sample_is_seeded_and_holds_no_pair_twice(people):
     assert audit.audit_pairs(once).findings.keys() <= {"uneven_folds"}
 
 
+def test_one_person_with_most_of_the_photos():
+    """There are far fewer impostor pairs than pairs, and they are all found."""
+    names = [f"a/{i}.jpg" for i in range(400)] + ["b/0.jpg", "c/0.jpg"]
+    pairs = protocols.all_pairs(names, most=2000)
+    assert pairs.is_same.sum() == 1000
+    assert (~pairs.is_same).sum() == 400 + 400 + 1
+
+
+def test_a_sample_is_fair():
+    """Every impostor pair is as likely as any other, whoever has how many photos."""
+    names = [f"a/{i}.jpg" for i in range(30)] + [f"p{i}/0.jpg" for i in range(30)]
+    seen = np.zeros(2)
+    for seed in range(40):
+        pairs = protocols.all_pairs(names, most=100, seed=seed)
+        firsts = [n for n, s in zip(pairs.first, pairs.is_same, strict=True) if not s]
+        with_a = sum(n.startswith("a/") for n in firsts)
+        seen += with_a, len(firsts) - with_a
+    # 30 · 30 pairs are with a, 30 · 29 / 2 without.
+    assert seen[0] / seen.sum() == pytest.approx(900 / 1335, abs=0.04)
+
+
 def test_all_pairs_of_too_little():
     with pytest.raises(ValueError, match="1 photos of 1 people"):
         protocols.all_pairs(["a/1.jpg"])
