@@ -26,7 +26,7 @@ def identify_gallery(
     """Identifies bare and masked probes in a gallery of bare faces.
 
     Args:
-      model: the model, or images that it embedded before.
+      model: the model, or images that it embedded before, which then are the set.
       photos: an identity/photo folder, and what is put on its faces.
       output: folder for identification.json (what is returned), ranked_bare.npz and
         ranked_masked.npz (`evaluation.ranking`), embeddings.npz and masks.csv.
@@ -46,7 +46,10 @@ def identify_gallery(
     """
     output = pathlib.Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    names = image_files.list_images(photos.root)
+    if isinstance(model, embedded.EmbeddedImages):
+        names = sorted(set(model.names.tolist()))
+    else:
+        names = image_files.list_images(photos.root)
     split = galleries.split_folder(
         names, enrolled_photos=enrolled_photos, strangers=strangers, seed=photos.seed
     )
