@@ -69,7 +69,7 @@ def cross_thresholds(
         for side in (0, 1)
     )
     best = {
-        name: rates.at_threshold(*s, verification.fit_threshold(*s))["accuracy"]
+        name: rates.at_threshold(*s, _most_accurate(*s))["accuracy"]
         for name, s in conditions.items()
     }
     table: dict[str, dict[str, dict[str, float]]] = {}
@@ -95,6 +95,10 @@ def eer_threshold(similarities: np.ndarray, is_same: np.ndarray) -> float:
     return float(thresholds[k])
 
 
+def _most_accurate(similarities: np.ndarray, is_same: np.ndarray) -> float:
+    return verification.fit_threshold(np.asarray(similarities, np.float64), is_same)
+
+
 def _rules(
     fars: tuple[float, ...],
 ) -> dict[str, Callable[[np.ndarray, np.ndarray], float | None]]:
@@ -103,9 +107,7 @@ def _rules(
 
 def _rule(rule: str) -> Callable[[np.ndarray, np.ndarray], float | None]:
     if rule == "accuracy":
-        return lambda s, same: verification.fit_threshold(
-            np.asarray(s, np.float64), same
-        )
+        return _most_accurate
     if rule == "eer":
         return eer_threshold
     name, _, value = rule.partition("=")

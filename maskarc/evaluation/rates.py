@@ -119,7 +119,8 @@ def at_threshold(
       is_same: bool[N]; a rate of a kind that does not occur is NaN.
       threshold: from this similarity on, a pair is taken for genuine.
     """
-    accepted = similarities >= threshold
+    # In float64: thresholds may lie between neighbouring float32 numbers.
+    accepted = np.asarray(similarities, np.float64) >= threshold
     genuine, impostors = int(is_same.sum()), int((~is_same).sum())
     return {
         "far": float((accepted & ~is_same).sum() / impostors) if impostors else np.nan,

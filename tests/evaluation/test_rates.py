@@ -44,6 +44,13 @@ def test_a_tie_over_the_limit_accepts_nobody():
     assert 0.5 < point.threshold < 0.51
 
 
+def test_thresholds_between_neighbouring_float32_numbers():
+    similarities = np.full(20, 0.5, np.float32)
+    is_same = np.arange(20) < 10
+    [point] = rates.operating_points(similarities, is_same, [0.1])
+    assert rates.at_threshold(similarities, is_same, point.threshold)["far"] == 0
+
+
 def test_at_threshold_by_hand():
     similarities = np.array([0.9, 0.4, 0.5, 0.1])
     is_same = np.array([True, True, False, False])
