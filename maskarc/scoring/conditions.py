@@ -4,16 +4,22 @@ import dataclasses
 import json
 import os
 import pathlib
-import platform
 from typing import Any
 
 import numpy as np
 
-import maskarc
 from maskarc.data import crops as crop_lib
 from maskarc.data import insightface_bin, protocols
 from maskarc.data import pairs as pair_lists
-from maskarc.evaluation import audit, bootstrap, conditions, embedded, scored, summary
+from maskarc.evaluation import (
+    audit,
+    bootstrap,
+    conditions,
+    embedded,
+    provenance,
+    scored,
+    summary,
+)
 from maskarc.scoring import models
 
 
@@ -108,11 +114,7 @@ def embed(
         "crop": opened.crop,
         "image_size": opened.image_size,
         "landmarks_on": photos.landmarks_on,
-        "versions": {
-            "maskarc": maskarc.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        **provenance.provenance(),
     }
     images = embedded.embed_images(opened.embed, crops, about=about, progress=progress)
     if photos.detector == "canonical" and not photos.landmarks:
