@@ -17,7 +17,7 @@ _ROOT = pathlib.Path(maskarc.__file__).parents[1]
 
 
 def provenance() -> dict[str, Any]:
-    """ "command", "versions", "revision" and "machine", as plain values.
+    """What a result should be kept with, as plain values.
 
     Example:
       >>> sorted(provenance())
