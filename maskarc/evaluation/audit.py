@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from maskarc.data import pairs as pair_lists
+from maskarc.evaluation import scored
 
 _EXAMPLES = 5
 
@@ -103,6 +104,21 @@ def audit_pairs(pairs: pair_lists.Pairs) -> Audit:
             for name, found in faults.items()
             if len(found)
         },
+    )
+
+
+def audit_scored(scores: scored.ScoredPairs) -> Audit:
+    """The same of the pairs that were scored, as far as they tell of their list."""
+    _, rows = np.unique(scores.pair, return_index=True)
+    known = scores.rows(rows)
+    return audit_pairs(
+        pair_lists.Pairs(
+            first=tuple(known.first.tolist()),
+            second=tuple(known.second.tolist()),
+            is_same=known.is_same,
+            fold=known.fold,
+            people=known.people,
+        )
     )
 
 
