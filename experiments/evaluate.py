@@ -1,7 +1,8 @@
 """Scores a model on a list of pairs; the last line printed is one JSON object.
 
     python -m experiments.evaluate --model=runs/faces_r18 --images=lfw/images \\
-        --pairs=lfw/pairs.txt --conditions=all --output=runs/faces_r18/lfw
+        --pairs=lfw/pairs.txt --conditions=all --output=runs/faces_r18/lfw \\
+        --report=runs/faces_r18/lfw/report
 
 The model may be anybody's (an ONNX file, a Python function: docs/evaluation.md), or
 the embeddings.npz of a run with --conditions, which is then scored without it.
@@ -38,20 +39,27 @@ _MASK_LABELS = flags.DEFINE_string(
 _DRAWS = flags.DEFINE_integer(
     "draws", bootstrap.DRAWS, "Draws of people for the intervals of --conditions."
 )
+_REPORT = flags.DEFINE_string(
+    "report",
+    "",
+    "Folder for a page with tables, curves and the worst pairs, which show photos of "
+    "people; scores --conditions=all unless they are given.",
+)
 
 
 def main(argv: list[str]) -> None:
     """Parses the flags and evaluates."""
     del argv
-    if _CONDITIONS.value:
+    if _CONDITIONS.value or _REPORT.value:
         result = scoring.evaluate_conditions(
             photo_flags.model_or_embeddings(),
             photo_flags.photos(),
             pairs=_PAIRS.value,
             output=photo_flags.OUTPUT.value,
-            chosen=_CONDITIONS.value,
+            chosen=_CONDITIONS.value or "all",
             mask_labels=_MASK_LABELS.value,
             draws=_DRAWS.value,
+            report_to=_REPORT.value,
         )
     else:
         result = scoring.evaluate_pairs(

@@ -31,12 +31,15 @@ _STRANGERS = flags.DEFINE_float(
 _DRAWS = flags.DEFINE_integer(
     "draws", bootstrap.DRAWS, "Draws of people for the intervals of --gallery."
 )
+_REPORT = flags.DEFINE_string(
+    "report", "", "Folder for a page with tables and curves; means --gallery."
+)
 
 
 def main(argv: list[str]) -> None:
     """Parses the flags and identifies."""
     del argv
-    if _GALLERY.value:
+    if _GALLERY.value or _REPORT.value:
         result = scoring.identify_gallery(
             photo_flags.model_or_embeddings(),
             photo_flags.photos(),
@@ -44,6 +47,7 @@ def main(argv: list[str]) -> None:
             enrolled_photos=_ENROLLED_PHOTOS.value,
             strangers=_STRANGERS.value,
             draws=_DRAWS.value,
+            report_to=_REPORT.value,
         )
     else:
         result = scoring.identify_folder(

@@ -6,7 +6,16 @@ import sys
 from collections.abc import Sequence
 
 from maskarc import __version__
-from maskarc.cli import add_mask, convert, embed, mask, models, verify
+from maskarc.cli import (
+    add_mask,
+    compare,
+    convert,
+    embed,
+    mask,
+    models,
+    report,
+    verify,
+)
 
 # Name → module with HELP, add_arguments(parser) and run(arguments).
 COMMANDS = {
@@ -16,6 +25,8 @@ COMMANDS = {
     "add-mask": add_mask,
     "models": models,
     "convert": convert,
+    "report": report,
+    "compare": compare,
 }
 
 # What the library raises for a user's mistake: wrong values, missing files and extras;

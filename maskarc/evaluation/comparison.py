@@ -152,24 +152,6 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> dict[str, Any]
     }
 
 
-def sentences(compared: dict[str, Any], names: tuple[str, str]) -> list[str]:
-    """What `compare` found, one sentence a condition."""
-    said = []
-    for condition, told in compared["conditions"].items():
-        if "reason" in told:
-            continue
-        value, p = told["difference"]["accuracy"], told["mcnemar"]["p_value"]
-        points = 100 * value["estimate"]
-        better = names[int(points > 0)]
-        certain = value["low"] is not None and value["low"] * value["high"] > 0
-        verdict = "more than chance explains" if certain else "chance may explain it"
-        difference = f"{better} is better by {abs(points):.2f} points of accuracy"
-        if not points:
-            difference, verdict = "both have the same accuracy", "no difference"
-        said.append(f"{condition}: {difference}; {verdict} (McNemar's p {p:.2g}).")
-    return said
-
-
 def _tabulate(
     one: scored.ScoredPairs,
     other: scored.ScoredPairs,

@@ -17,6 +17,7 @@ from maskarc.evaluation import (
     conditions,
     embedded,
     provenance,
+    report,
     scored,
     summary,
 )
@@ -32,6 +33,7 @@ def evaluate_conditions(
     chosen: str = "all",
     mask_labels: str = "",
     draws: int = bootstrap.DRAWS,
+    report_to: str | os.PathLike[str] = "",
     progress: bool = True,
 ) -> dict[str, Any]:
     """Scores a model bare, with rendered and with real masks, in one run.
@@ -49,6 +51,8 @@ def evaluate_conditions(
       chosen: "all" or some of `evaluation.conditions.ALL`, with commas between.
       mask_labels: list of the real masks that photos show, in MFR2's layout.
       draws: of the bootstrap.
+      report_to: folder for a page of it all (`evaluation.report`), with pictures of
+        the worst pairs; none if empty.
       progress: show bars.
 
     Returns:
@@ -78,6 +82,18 @@ def evaluate_conditions(
     }
     text = json.dumps(result, indent=2, allow_nan=False)
     (output / "result.json").write_text(text + "\n", encoding="utf-8")
+    if report_to:
+        run = report.Run(
+            name=output.resolve().name,
+            about=scores.about,
+            scores=scores,
+            result=result,
+            images=len(images),
+            failures=report.failures_of(images),
+        )
+        if photos.files is not None or pathlib.Path(photos.root).is_dir():
+            run = report.with_pictures(run, photos, keep_in=output)
+        report.write(report_to, [run])
     return result
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from maskarc import images as image_files
 from maskarc.data import crops as crop_lib
 from maskarc.data import galleries
-from maskarc.evaluation import bootstrap, embedded, gallery_tables
+from maskarc.evaluation import bootstrap, embedded, gallery_tables, report
 from maskarc.evaluation import conditions as condition_lib
 from maskarc.scoring import conditions, models
 
@@ -21,6 +21,7 @@ def identify_gallery(
     enrolled_photos: int = 1,
     strangers: float = 0.2,
     draws: int = bootstrap.DRAWS,
+    report_to: str | os.PathLike[str] = "",
     progress: bool = True,
 ) -> dict[str, Any]:
     """Identifies bare and masked probes in a gallery of bare faces.
@@ -33,6 +34,7 @@ def identify_gallery(
       enrolled_photos: of each person; their mean is the template.
       strangers: share of people who are not enrolled (`data.galleries`).
       draws: of people, for the intervals.
+      report_to: folder for a page of it all (`evaluation.report`); none if empty.
       progress: show bars.
 
     Returns:
@@ -70,4 +72,13 @@ def identify_gallery(
     }
     text = json.dumps(result, indent=2, allow_nan=False)
     (output / "identification.json").write_text(text + "\n", encoding="utf-8")
+    if report_to:
+        run = report.Run(
+            name=output.resolve().name,
+            about=images.about,
+            identification=result,
+            images=len(images),
+            failures=report.failures_of(images),
+        )
+        report.write(report_to, [run])
     return result

@@ -240,7 +240,7 @@ def of_differences(told: dict[str, Any], names: tuple[str, str]) -> Chart | None
         axes.set_ylim(len(found) - 0.5, -0.5)
         axes.set_xlabel("difference in accuracy, percent points")
         svg = _svg(figure, "differences")
-    points = ", ".join(f"{n} {100 * v['estimate']:+.2f}" for n, v in found.items())
+    points = ", ".join(f"{n} {tables.points(v['estimate'])}" for n, v in found.items())
     return Chart(
         name="differences",
         title=f"{names[1]} less {names[0]}",

@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from maskarc.evaluation import comparison as comparison_lib
 from maskarc.evaluation import provenance
 from maskarc.evaluation.report import (
     charts,
@@ -64,7 +63,7 @@ def write_comparison(
     section = page.Section(
         anchor="comparison",
         title="Side by side",
-        findings=comparison_lib.sentences(compared, names),
+        findings=words.differences(compared, names),
         charts=[c for c in [charts.of_differences(compared, names)] if c],
         tables=other_tables.comparison(compared, names),
     )

@@ -99,18 +99,6 @@ def _nearest(told: dict[str, Any]) -> Table:
 def comparison(told: dict[str, Any], names: tuple[str, str]) -> list[Table]:
     """Differences of two runs with intervals, and McNemar's test."""
     scored = {n: t for n, t in told["conditions"].items() if "reason" not in t}
-    notes = [
-        f"{name} is not compared: {t['reason']}."
-        for name, t in told["conditions"].items()
-        if "reason" in t
-    ]
-    for key, name in zip(("only_first", "only_second"), names, strict=True):
-        if told[key]:
-            notes.append(f"Only {name} has {', '.join(told[key])}.")
-    left_out = {n: t["left_out"] for n, t in told["conditions"].items()}
-    if any(left_out.values()):
-        counts = ", ".join(f"{n}: {count}" for n, count in left_out.items() if count)
-        notes.append(f"Left out, for only one run has them: {counts}.")
     differences = Table(
         name="difference",
         caption=f"{names[1]} less {names[0]}, in percent points",
@@ -136,7 +124,6 @@ def comparison(told: dict[str, Any], names: tuple[str, str]) -> list[Table]:
         notes=(
             "Intervals from draws of people that both runs see alike. An interval "
             "without zero is a difference that chance does not explain.",
-            *notes,
         ),
     )
     return [t for t in (differences, _mcnemar(scored, names)) if t.rows]

@@ -60,6 +60,19 @@ class Table:
             for row in self.rows
         ]
 
+    def as_text(self) -> str:
+        """Heading, rows and notes for a terminal."""
+        lines = [[column.title for column in self.columns], *self.shown()]
+        widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+        aligned = [
+            "  ".join(
+                cell.rjust(width) if column.is_number else cell.ljust(width)
+                for cell, width, column in zip(line, widths, self.columns, strict=True)
+            ).rstrip()
+            for line in lines
+        ]
+        return "\n".join([self.caption, "", *aligned, "", *self.notes])
+
     def plain(self) -> tuple[list[str], list[list[Any]]]:
         """Heading and rows of a file, intervals as three columns."""
         head: list[str] = []

@@ -80,3 +80,29 @@ def findings(run: runs.Run) -> list[str]:
             else "No fault was found in the list of pairs."
         )
     return said
+
+
+def differences(compared: dict[str, Any], names: tuple[str, str]) -> list[str]:
+    """What `comparison.compare` found, one sentence a condition."""
+    said = []
+    for condition, told in compared["conditions"].items():
+        if "reason" in told:
+            said.append(f"{condition} is not compared: {told['reason']}.")
+            continue
+        value, p_value = told["difference"]["accuracy"], told["mcnemar"]["p_value"]
+        better = names[int(value["estimate"] > 0)]
+        points = 100 * abs(value["estimate"])
+        is_certain = value["low"] is not None and value["low"] * value["high"] > 0
+        verdict = "more than chance explains" if is_certain else "chance may explain it"
+        difference = f"{better} is better by {points:.2f} points of accuracy, {verdict}"
+        if not points:
+            difference = "both have the same accuracy"
+        test = tables.p_value(p_value)
+        said.append(f"{condition}: {difference} (McNemar's test: p {test}).")
+    for key, name in zip(("only_first", "only_second"), names, strict=True):
+        if compared[key]:
+            said.append(f"Only {name} has {', '.join(compared[key])}.")
+    left_out = sum(told["left_out"] for told in compared["conditions"].values())
+    if left_out:
+        said.append(f"Left out, for only one run has them: {left_out:,} rows.")
+    return said
