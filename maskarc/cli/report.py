@@ -60,5 +60,10 @@ def run(arguments: argparse.Namespace) -> None:
             found = arguments.landmarks or (str(kept) if kept.is_file() else "")
             photos = crops.Photos(root=arguments.images, landmarks=found)
             one = report.with_pictures(one, photos, keep_in=arguments.output)
+            if one.scores is not None and not one.pictures:
+                raise ValueError(
+                    f"none of the worst pairs can be read in {arguments.images}, such "
+                    f"as {one.scores.first[0]}; is it the folder they were read from?"
+                )
         loaded.append(one)
     print(report.write(arguments.output, loaded, title=arguments.title))

@@ -84,6 +84,7 @@ def render(title: str, sections: Sequence[Section], made: dict[str, Any]) -> str
         sections=sections,
         made=made,
         long=LONG,
+        minus=table_lib.minus,
         style=_read("page.css"),
     )
 

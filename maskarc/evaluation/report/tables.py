@@ -122,9 +122,14 @@ def interval(value: Mapping[str, float | None]) -> str:
 
 
 def points(value: float) -> str:
-    """Percent points with their sign; a true minus is as wide as a plus."""
+    """Percent points with their sign."""
     text = f"{100 * value:+.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", "−")
+    return "0.00" if float(text) == 0 else minus(text)
+
+
+def minus(text: str) -> str:
+    """With a true minus, which is as wide as a plus."""
+    return text.replace("-", "−")
 
 
 def difference(value: Mapping[str, float | None]) -> str:
@@ -152,6 +157,6 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "points": points,
     "interval": interval,
     "difference": difference,
-    "similarity": lambda value: f"{value:.4f}",
+    "similarity": lambda value: minus(f"{value:.4f}"),
     "p_value": p_value,
 }
