@@ -43,7 +43,10 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=setuptools.find_packages(include=["maskarc", "maskarc.*"]),
-    package_data={"maskarc": ["py.typed"]},
+    package_data={
+        "maskarc": ["py.typed"],
+        "maskarc.evaluation.report": ["page.html", "page.css"],
+    },
     entry_points={"console_scripts": ["maskarc=maskarc.cli:main"]},
     install_requires=[
         "absl-py",
@@ -51,6 +54,7 @@ setuptools.setup(
         "flax>=0.12",
         "grain>=0.2.18",
         "jax>=0.8,<0.13",
+        "jinja2",  # the page of a report
         "matplotlib",  # curves, ROC plots, picture grids
         "ml_collections",  # --config=FILE.py with overrides on the command line
         "numpy>=2",

@@ -6,7 +6,17 @@ import sys
 from collections.abc import Sequence
 
 from maskarc import __version__
-from maskarc.cli import add_mask, convert, embed, mask, models, pack, verify
+from maskarc.cli import (
+    add_mask,
+    compare,
+    convert,
+    embed,
+    mask,
+    models,
+    pack,
+    report,
+    verify,
+)
 
 # Name → module with HELP, add_arguments(parser) and run(arguments).
 COMMANDS = {
@@ -17,6 +27,8 @@ COMMANDS = {
     "pack": pack,
     "models": models,
     "convert": convert,
+    "report": report,
+    "compare": compare,
 }
 
 # What the library raises for a user's mistake: wrong values, missing files and extras;

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,13 @@ from maskarc import images
 
 # Tried in this order for lists that name photos without a suffix.
 _SUFFIXES = (".jpg", *sorted(images.SUFFIXES - {".jpg"}))
+
+# Names of photos in folders that hold all people.
+_AGEDB = re.compile(r"\d+_(?P<person>.+)_\d+_[mf]")
+_NUMBERED = re.compile(r"(?P<person>.+)_\d+")
+_FLAT_FOLDERS = ("aligned images", "images", "AgeDB")
+
+_FOLDS = 10  # of lists that leave them to counting
 
 _TRUTH = {"1": True, "true": True, "0": False, "false": False}
 
@@ -26,15 +34,31 @@ class Pairs:
       second: name of each pair's photo at index 1, the one that may wear a mask.
       is_same: bool[N], True for a genuine pair, False for an impostor pair.
       fold: int64[N], the cross-validation fold; all 0 where the list has none.
+      people: int64[N, 2], numbers of the persons on the two photos, where their names
+        do not tell; see `persons`.
     """
 
     first: tuple[str, ...]
     second: tuple[str, ...]
     is_same: np.ndarray
     fold: np.ndarray
+    people: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def persons(self) -> np.ndarray:
+        """Who is on the two photos: int64[N, 2], one number a person."""
+        if self.people is not None:
+            return self.people
+        numbers: dict[str, int] = {}
+        return np.array(
+            [
+                [numbers.setdefault(person_of(name), len(numbers)) for name in pair]
+                for pair in zip(self.first, self.second, strict=True)
+            ],
+            np.int64,
+        ).reshape(-1, 2)
 
     def describe(self) -> str:
         """One line for a log: pairs, photos, folds, and pairs that occur again."""
@@ -48,6 +72,27 @@ class Pairs:
             f"folds: {len(np.unique(self.fold))}, "
             f"repeated pairs: {len(self) - len(unordered)}"
         )
+
+
+def person_of(name: str) -> str:
+    """The person that a photo's name tells of.
+
+    The folder, or the one above it for CFP's `frontal` and `profile`. Photos without a
+    folder, as in AgeDB, CALFW and CPLFW, are named after the person.
+
+    >>> [person_of(n) for n in ("Ann/Ann_0001.jpg", "Images/007/profile/01.jpg")]
+    ['Ann', 'Images/007']
+    >>> [person_of(n) for n in ("Ann_Lee_0001.jpg", "12_AnnLee_43_f.jpg", "x.jpg")]
+    ['Ann_Lee', 'AnnLee', 'x']
+    """
+    path = pathlib.PurePosixPath(name)
+    folder = path.parent
+    if folder.name in ("frontal", "profile"):
+        return folder.parent.as_posix()
+    match = _AGEDB.fullmatch(path.stem) or _NUMBERED.fullmatch(path.stem)
+    if len(folder.parts) == 0 or folder.name in _FLAT_FOLDERS:
+        return match["person"] if match else path.stem
+    return folder.as_posix()
 
 
 def write_pairs(path: str | os.PathLike[str], pairs: Pairs) -> None:
@@ -81,12 +126,16 @@ class _Line(NamedTuple):
 def read_pairs(
     path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
 ) -> Pairs:
-    """Reads a list of pairs, in one of four formats told apart by the first line.
+    """Reads a list of pairs, in one of six formats told apart by the first line.
 
     - LFW View 2: ``10 300`` (folds, pairs of a kind), then for each fold the genuine
       pairs ``Name i j`` followed by the impostor pairs ``Name i Other j``.
     - LFW View 1: ``1100``, that many genuine and as many impostor pairs, no folds.
     - MFR2: both kinds of line in any order, without a count and without folds.
+    - CALFW and CPLFW: two lines a pair, ``photo.jpg label``; 0 stands for impostors.
+      The genuine pairs come first, and ten folds take both kinds in the list's order.
+    - AgeDB-30 and others as text: ``photo.jpg photo.jpg label``, 1 or else 0 or -1, in
+      ten folds of equal size.
     - CSV: the header ``first,second,is_same`` or ``first,second,is_same,fold``, then
       photos by their path below the root, is_same as 1/0 or true/false.
 
@@ -114,6 +163,8 @@ def read_pairs(
     suffixes: Sequence[str] = _SUFFIXES
     if "," in lines[0].text or path.suffix.lower() == ".csv":
         rows, suffixes = _parse_csv(lines), [""]
+    elif images.is_image(header[0]):
+        rows, suffixes = _parse_files(lines), [""]
     elif len(header) <= 2 and all(field.isdecimal() for field in header):
         rows = _parse_counted(lines)
     else:
@@ -203,6 +254,45 @@ def _parse_counted(lines: list[_Line]) -> list[_Pair]:
             )
         rows.append(row)
     return rows
+
+
+def _parse_files(lines: list[_Line]) -> list[_Pair]:
+    """The formats that name files, without a header."""
+    fields = [line.text.split() for line in lines]
+    width = len(fields[0])
+    wrong = next((i for i, f in enumerate(fields) if len(f) != width), None)
+    if width not in (2, 3) or wrong is not None or (width == 2 and len(lines) % 2):
+        line = lines[wrong or 0]
+        raise ValueError(
+            f"{line.where}: expected 'photo photo label' on each line, or 'photo "
+            f"label' on an even number of lines, got {line.text!r} among {len(lines)}"
+        )
+    if width == 2:
+        # Of a pair's two labels CALFW and CPLFW repeat the first.
+        for a, b, line in zip(fields[::2], fields[1::2], lines[1::2], strict=True):
+            if a[1] != b[1]:
+                raise ValueError(f"{line.where}: expected the label {a[1]}: {b[1]!r}")
+        fields = [[a[0], *b] for a, b in zip(fields[::2], fields[1::2], strict=True)]
+        lines = lines[::2]
+    rows = []
+    for (first, second, label), line in zip(fields, lines, strict=True):
+        if not label.removeprefix("-").isdecimal():
+            raise ValueError(f"{line.where}: expected a number as label: {label!r}")
+        names = _below_root(first, line), _below_root(second, line)
+        rows.append(_Pair(*names, int(label) > 0, 0))
+    numbers = _counted_folds([row.is_same for row in rows], by_kind=width == 2)
+    return [row._replace(fold=n) for row, n in zip(rows, numbers, strict=True)]
+
+
+def _counted_folds(is_same: list[bool], *, by_kind: bool) -> list[int]:
+    """Ten folds in the list's order, of all pairs or of each kind."""
+    seen, totals = {True: 0, False: 0}, {k: is_same.count(k) for k in (True, False)}
+    folds = []
+    for index, kind in enumerate(is_same):
+        done, total = (seen[kind], totals[kind]) if by_kind else (index, len(is_same))
+        folds.append(done * _FOLDS // total)
+        seen[kind] += 1
+    return folds
 
 
 def _parse_csv(lines: list[_Line]) -> list[_Pair]:

@@ -8,60 +8,24 @@ import csv
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import tqdm
 
 from maskarc.data import crops as crop_lib
 from maskarc.data import pairs as pair_lists
-from maskarc.evaluation import grids, identification, plots, protocol, verification
-
-# Aligned crops uint8[S, S, 3] in, float32[N, D] out, in the same order.
-EmbedFn = Callable[[Iterable[np.ndarray]], np.ndarray]
-
-
-def embed_crops(
-    embed: EmbedFn, crops: crop_lib.FaceCrops, *, progress: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    """Embeds each crop once.
-
-    Args:
-      embed: the model.
-      crops: what to embed; reading runs ahead in threads.
-      progress: show a bar.
-
-    Returns:
-      float32[N, D] embeddings as the model gives them, with zeros for the failed, and
-      bool[N], which failed.
-
-    Raises:
-      ValueError: every photo failed.
-    """
-    failed = np.ones(len(crops), bool)
-
-    def usable() -> Iterator[np.ndarray]:
-        stream = crop_lib.read_ahead(crops.read, len(crops))
-        for index, crop in enumerate(
-            tqdm.tqdm(stream, "embedding", len(crops), unit="img", disable=not progress)
-        ):
-            if crop is not None:
-                failed[index] = False
-                yield crop
-
-    done = embed(usable())
-    if failed.all():
-        raise ValueError(
-            f"none of the {len(crops)} photos below {crops.root} has a usable face"
-        )
-    embeddings = np.zeros((len(crops), done.shape[1]), np.float32)
-    embeddings[~failed] = done
-    return embeddings, failed
+from maskarc.evaluation import (
+    embedded,
+    grids,
+    identification,
+    plots,
+    protocol,
+    verification,
+)
 
 
 def verify_pairs(
-    embed: EmbedFn,
+    embed: embedded.EmbedFn,
     pairs: pair_lists.Pairs,
     needed: protocol.PairImages,
     crops: crop_lib.FaceCrops,
@@ -85,8 +49,9 @@ def verify_pairs(
     """
     output = pathlib.Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    embeddings, failed = embed_crops(embed, crops, progress=progress)
-    scores = protocol.similarities(needed, unit_length(embeddings), failed)
+    found = embedded.embed_images(embed, crops, progress=progress)
+    failed = found.failed
+    scores = protocol.similarities(needed, found.embeddings, failed)
     scored = verification.evaluate(scores, pairs.is_same, pairs.fold)
     result = scored.to_json() | {
         "failed_images": int(failed.sum()),
@@ -116,7 +81,7 @@ def verify_pairs(
 
 
 def identify_folder(
-    embed: EmbedFn, crops: crop_lib.FaceCrops, *, progress: bool = True
+    embed: embedded.EmbedFn, crops: crop_lib.FaceCrops, *, progress: bool = True
 ) -> dict[str, Any]:
     """Leave-one-out 1-nearest-neighbour identification of a labelled folder.
 
@@ -126,24 +91,19 @@ def identify_folder(
       "cosine" and "l2" (the embeddings as they are, the original system's metric),
       each the fields of `identification.Identification`; and "failed_images".
     """
-    embeddings, failed = embed_crops(embed, crops, progress=progress)
-    names = [
-        name for (name, _), bad in zip(crops.images, failed, strict=True) if not bad
-    ]
-    labels = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)
+    found = embedded.embed_images(embed, crops, progress=progress)
+    good = ~found.failed
+    folders = [name.rpartition("/")[0] for name in found.names[good].tolist()]
+    _, labels = np.unique(folders, return_inverse=True)
+    # As the model gave them.
+    embeddings = found.embeddings[good] * found.norms[good][:, None]
     rates = {
         metric: identification.nearest_neighbour_rate(
-            embeddings[~failed], labels[1], metric=metric
+            embeddings, labels, metric=metric
         ).to_json()
         for metric in identification.METRICS
     }
-    return rates | {"failed_images": int(failed.sum())}
-
-
-def unit_length(embeddings: np.ndarray) -> np.ndarray:
-    """The embeddings float32[N, D] scaled to length 1; zero rows stay zero."""
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return embeddings / np.maximum(norms, 1e-12)
+    return rates | {"failed_images": int((~good).sum())}
 
 
 def _write_similarities(

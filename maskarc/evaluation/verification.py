@@ -91,21 +91,10 @@ def evaluate(
       Huang et al., "Labeled Faces in the Wild", UMass technical report 07-49, 2007.
     """
     similarities, is_same = _checked(similarities, is_same)
-    fold = stratified_folds(is_same) if fold is None else np.asarray(fold)
-    if fold.shape != is_same.shape:
-        raise ValueError(f"expected fold {is_same.shape}, got {fold.shape}")
-    if (fold == fold[0]).all():
-        fold = stratified_folds(is_same)
-    numbers = np.unique(fold)
-    if len(numbers) < 2:
-        raise ValueError(f"too few pairs to cross-validate: {len(is_same)}")
-    accuracies, thresholds = [], []
-    for number in numbers:
-        held_out = fold == number
-        threshold = fit_threshold(similarities[~held_out], is_same[~held_out])
-        right = (similarities[held_out] >= threshold) == is_same[held_out]
-        accuracies.append(float(right.mean()))
-        thresholds.append(threshold)
+    fold = _folds(fold, is_same)
+    thresholds = _fold_thresholds(similarities, is_same, fold)
+    right = _accepted(similarities, fold, thresholds) == is_same
+    accuracies = [float(right[fold == number].mean()) for number in thresholds]
     return Verification(
         accuracy=float(np.mean(accuracies)),
         accuracy_std=float(np.std(accuracies)),
@@ -117,8 +106,54 @@ def evaluate(
         genuine=int(is_same.sum()),
         impostors=int((~is_same).sum()),
         fold_accuracies=tuple(accuracies),
-        fold_thresholds=tuple(thresholds),
+        fold_thresholds=tuple(thresholds.values()),
     )
+
+
+def decide(
+    similarities: np.ndarray, is_same: np.ndarray, fold: np.ndarray | None = None
+) -> np.ndarray:
+    """What the protocol takes each pair for: bool[N], True for genuine.
+
+    The pairs of a fold are held against the threshold that the other folds choose, as
+    for `Verification.accuracy`. Arguments and errors as `evaluate`.
+
+    >>> same = np.array([True, True, True, False, False, False])
+    >>> decide(np.array([0.9, 0.8, 0.1, 0.2, 0.1, 0.0]), same).tolist()
+    [True, True, False, False, False, False]
+    """
+    similarities, is_same = _checked(similarities, is_same)
+    fold = _folds(fold, is_same)
+    return _accepted(similarities, fold, _fold_thresholds(similarities, is_same, fold))
+
+
+def _folds(fold: np.ndarray | None, is_same: np.ndarray) -> np.ndarray:
+    fold = stratified_folds(is_same) if fold is None else np.asarray(fold)
+    if fold.shape != is_same.shape:
+        raise ValueError(f"expected fold {is_same.shape}, got {fold.shape}")
+    if (fold == fold[0]).all():
+        fold = stratified_folds(is_same)
+    if (fold == fold[0]).all():
+        raise ValueError(f"too few pairs to cross-validate: {len(is_same)}")
+    return fold
+
+
+def _fold_thresholds(
+    similarities: np.ndarray, is_same: np.ndarray, fold: np.ndarray
+) -> dict[int, float]:
+    """Fold → the threshold that the others choose, by increasing number."""
+    return {
+        number: fit_threshold(similarities[fold != number], is_same[fold != number])
+        for number in np.unique(fold).tolist()
+    }
+
+
+def _accepted(
+    similarities: np.ndarray, fold: np.ndarray, thresholds: dict[int, float]
+) -> np.ndarray:
+    numbers = np.array(list(thresholds))
+    values = np.array(list(thresholds.values()))
+    return np.asarray(similarities >= values[np.searchsorted(numbers, fold)])
 
 
 def stratified_folds(is_same: np.ndarray, folds: int = FOLDS) -> np.ndarray:

@@ -1,17 +1,16 @@
-"""Scores of a trained or published model on a folder of photos."""
+"""A model on a folder of photos: one list of pairs, or nearest neighbours."""
 
 import os
 from typing import Any
 
 from maskarc import images as image_files
-from maskarc import inference
 from maskarc.data import crops as crop_lib
-from maskarc.data import pairs as pair_lists
 from maskarc.evaluation import benchmark, protocol
+from maskarc.scoring import conditions, models
 
 
 def evaluate_pairs(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | models.ModelChoice,
     photos: crop_lib.Photos,
     *,
     pairs: str | os.PathLike[str],
@@ -20,12 +19,12 @@ def evaluate_pairs(
     flip: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Scores a model on a list of pairs of a folder.
+    """Scores a model on a list of pairs of a folder, under one condition.
 
     Args:
-      source: run folder of a training, or a name in `models.PRETRAINED`.
+      source: as that of a `ModelChoice`, or one, whose flip counts then.
       photos: the folder, and what is put on its faces.
-      pairs: list of pairs (`data.pairs.read_pairs`).
+      pairs: as in `evaluate_conditions`.
       output: folder for results and pictures (`evaluation.benchmark.verify_pairs`).
       masked: "none", "second" (the photo at index 1 of each pair) or "both".
       flip: sum the embeddings of crop and mirror image.
@@ -38,24 +37,25 @@ def evaluate_pairs(
     Raises:
       FileNotFoundError, ValueError, ImportError: as the parts raise them.
     """
-    embedder = inference.Embedder.load(source, flip=flip)
-    listed = pair_lists.read_pairs(pairs, photos.root)
+    chosen = _choice(source, flip)
+    model = chosen.open()
+    photos, listed = conditions.find_pairs(photos, str(pairs))
     needed = protocol.unique_images(listed, masked)
     crops = photos.crops(
         needed.images,
-        size=embedder.image_size,
-        crop=embedder.crop,
+        size=model.image_size,
+        crop=model.crop,
         keep_in=output,
         progress=progress,
     )
     result = benchmark.verify_pairs(
-        embedder.embed, listed, needed, crops, output, progress=progress
+        model.embed, listed, needed, crops, output, progress=progress
     )
-    return {"masked": masked, **_settings(photos, flip), **result}
+    return {"masked": masked, **_settings(photos, chosen.flip), **result}
 
 
 def identify_folder(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | models.ModelChoice,
     photos: crop_lib.Photos,
     *,
     output: str | os.PathLike[str],
@@ -69,16 +69,25 @@ def identify_folder(
     original system's test did. Returns what `benchmark.identify_folder` does, and the
     settings.
     """
-    embedder = inference.Embedder.load(source, flip=flip)
+    chosen = _choice(source, flip)
+    model = chosen.open()
     crops = photos.crops(
         [(name, masked) for name in image_files.list_images(photos.root)],
-        size=embedder.image_size,
-        crop=embedder.crop,
+        size=model.image_size,
+        crop=model.crop,
         keep_in=output,
         progress=progress,
     )
-    result = benchmark.identify_folder(embedder.embed, crops, progress=progress)
-    return {"masked": masked, **_settings(photos, flip), **result}
+    result = benchmark.identify_folder(model.embed, crops, progress=progress)
+    return {"masked": masked, **_settings(photos, chosen.flip), **result}
+
+
+def _choice(
+    source: str | os.PathLike[str] | models.ModelChoice, flip: bool
+) -> models.ModelChoice:
+    if isinstance(source, models.ModelChoice):
+        return source
+    return models.ModelChoice(source=str(source), flip=flip)
 
 
 def _settings(photos: crop_lib.Photos, flip: bool) -> dict[str, Any]:

@@ -1,0 +1,22 @@
+"""Reports of runs: one page that holds all it shows, and its tables as CSV and JSON."""
+
+from maskarc.evaluation.report.files import write, write_comparison
+from maskarc.evaluation.report.runs import (
+    Run,
+    distinct_names,
+    failures_of,
+    load,
+    read_scores,
+    with_pictures,
+)
+
+__all__ = [
+    "Run",
+    "distinct_names",
+    "failures_of",
+    "load",
+    "read_scores",
+    "with_pictures",
+    "write",
+    "write_comparison",
+]

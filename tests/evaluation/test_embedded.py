@@ -1,0 +1,111 @@
+"""Embeddings of images: written, read, and refused where they are broken."""
+
+import numpy as np
+import pytest
+
+from maskarc import landmarks
+from maskarc.data import crops as crop_lib
+from maskarc.data import synthetic
+from maskarc.evaluation import embedded
+from maskarc.masks import mixture
+
+
+@pytest.fixture(scope="module")
+def crops(tmp_path_factory):
+    root = tmp_path_factory.mktemp("people")
+    synthetic.write_folder(synthetic.SyntheticFaces(2, 2, seed=0), root)
+    table = landmarks.LandmarkTable.load(root / "landmarks.npz")
+    names = [*table.names, "missing.png"]
+    (root / names[1]).write_bytes(b"no photo")
+    return crop_lib.FaceCrops(
+        root=root,
+        images=tuple((name, masked) for name in names for masked in (False, True)),
+        table=table,
+        masks=mixture.parse("cloth"),
+    )
+
+
+def by_mean(crops):
+    return np.array([[crop.mean(), 3.0] for crop in crops])
+
+
+def test_every_image_has_an_outcome(crops):
+    images = embedded.embed_images(by_mean, crops, about={"x": 1}, progress=False)
+    assert images.outcomes.tolist() == [
+        *["ok"] * 2, *["unreadable"] * 2, *["ok"] * 4, *["no_face"] * 2
+    ]  # fmt: skip
+    good = ~images.failed
+    np.testing.assert_allclose(
+        np.linalg.norm(images.embeddings, axis=1), good, atol=1e-6
+    )
+    np.testing.assert_allclose(images.norms[good] * images.embeddings[good, 1], 3.0)
+    assert images.about["x"] == 1 and images.about["embedding_seconds"] >= 0
+    assert images.kinds.tolist()[:2] == ["", "cloth"]
+
+
+def test_a_file_holds_everything(crops, tmp_path):
+    images = embedded.embed_images(by_mean, crops, progress=False)
+    images.save(tmp_path / "e.npz")
+    again = embedded.EmbeddedImages.load(tmp_path / "e.npz")
+    for name in ("names", "masked", "embeddings", "norms", "outcomes", "kinds", "yaws"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(images, name))
+    assert again.about == images.about
+
+
+def test_plain_embeddings_of_others(tmp_path):
+    rows = np.array([[3.0, 4.0], [np.nan, np.nan], [0, 0]])
+    np.savez(tmp_path / "e.npz", names=np.array(["a", "b", "c"]), embeddings=rows)
+    images = embedded.EmbeddedImages.load(tmp_path / "e.npz")
+    np.testing.assert_allclose(images.embeddings[0], [0.6, 0.8], rtol=1e-6)
+    assert images.failed.tolist() == [False, True, True]
+    assert images.rows(["a"], False).tolist() == [0]
+    with pytest.raises(ValueError, match="1 photos were not embedded masked"):
+        images.rows(["a"], True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"names": np.array(["a"])}, "missing: embeddings"),
+        (
+            {"names": np.array(["a"]), "embeddings": np.ones((2, 3))},
+            r"names \[M\] and embeddings \[M, D\]",
+        ),
+        (
+            {"names": np.array(["a"]), "embeddings": np.full((1, 3), np.nan)},
+            "no embedding is finite",
+        ),
+        (
+            {"names": np.array(["a"], object), "embeddings": np.ones((1, 3))},
+            r"not an \.npz of plain arrays",
+        ),
+    ],
+)
+def test_other_files(tmp_path, columns, message):
+    np.savez(tmp_path / "e.npz", **columns)
+    with pytest.raises(ValueError, match=message):
+        embedded.EmbeddedImages.load(tmp_path / "e.npz")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(np.nan, "zero or not finite, the first"), (0.0, "the model is broken")],
+)
+def test_a_broken_model_is_an_error(crops, value, message):
+    def broken(crops):
+        rows = by_mean(crops)
+        rows[2] = value
+        return rows
+
+    with pytest.raises(ValueError, match=message):
+        embedded.embed_images(broken, crops, progress=False)
+    with pytest.raises(ValueError, match=r"expected embeddings \[6, D\]"):
+        embedded.embed_images(lambda c: by_mean(c)[:3], crops, progress=False)
+
+
+def test_no_usable_photo(crops):
+    none = crop_lib.FaceCrops(
+        root=crops.root, images=(("missing.png", False),), table=crops.table
+    )
+    with pytest.raises(ValueError, match="none of the 1 photos"):
+        embedded.embed_images(by_mean, none, progress=False)

@@ -1,0 +1,197 @@
+"""One run from photos to tables, with a function as the model, and again without it."""
+
+import dataclasses
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from maskarc import images, scoring
+from maskarc.data import crops, pairs, synthetic
+from maskarc.evaluation import embedded, scored
+
+MODEL = "tests.test_scoring:small_pictures"
+
+
+def small_pictures(batch):
+    """A model of sorts: the crop itself, coarsely."""
+    coarse = batch.reshape(len(batch), 8, 14, 8, 14, 3).mean(axis=(2, 4, 5))
+    return coarse.reshape(len(batch), -1) - coarse.mean(axis=(1, 2))[:, None]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Photos, landmarks and pairs of eight people."""
+    root = tmp_path_factory.mktemp("people")
+    faces = synthetic.SyntheticFaces(8, 4, seed=0)
+    synthetic.write_folder(faces, root)
+    pairs.write_pairs(
+        root / "pairs.csv", synthetic.make_pairs(faces, 32, folds=4, seed=0)
+    )
+    return crops.Photos(root=str(root), landmarks=str(root / "landmarks.npz"))
+
+
+@pytest.fixture(scope="module")
+def run(people, tmp_path_factory):
+    output = tmp_path_factory.mktemp("run")
+    result = scoring.evaluate_conditions(
+        scoring.ModelChoice(source=MODEL),
+        people,
+        pairs=f"{people.root}/pairs.csv",
+        output=output,
+        draws=30,
+        progress=False,
+    )
+    return output, result
+
+
+def test_a_run_has_all_conditions(run, people):
+    output, result = run
+    assert set(result["conditions"]) == {"bare-bare", "bare-masked", "masked-masked"}
+    assert all(c["pairs"] == 32 for c in result["conditions"].values())
+    assert set(result["drop"]) == {"bare-masked", "masked-masked"}
+    assert result["about"]["model"] == MODEL
+    assert result["audit"]["people"] == 8
+    assert json.loads((output / "result.json").read_text()) == result
+    listed = pairs.read_pairs(f"{people.root}/pairs.csv")
+    photos = len({*listed.first, *listed.second})
+    assert {kind: found["ok"] for kind, found in result["images"].items()} == {
+        "bare": photos,
+        "masked": photos,
+    }
+
+
+def test_saved_embeddings_are_scored_alike(run, people, tmp_path):
+    output, result = run
+    saved = embedded.EmbeddedImages.load(output / "embeddings.npz")
+    again = scoring.evaluate_conditions(
+        saved,
+        people,
+        pairs=f"{people.root}/pairs.csv",
+        output=tmp_path,
+        draws=30,
+        progress=False,
+    )
+    assert again == result
+
+
+def test_saved_scores_are_tabulated_alike(run):
+    output, result = run
+    scores = scored.ScoredPairs.load(output / "scores.npz")
+    again = scoring.score_again(scores, draws=30)
+    assert again == {key: result[key] for key in again}
+
+
+def test_one_condition_alone_scores_the_same(run, people, tmp_path):
+    _, result = run
+    alone = scoring.evaluate_pairs(
+        scoring.ModelChoice(source=MODEL),
+        people,
+        pairs=f"{people.root}/pairs.csv",
+        output=tmp_path,
+        masked="second",
+        progress=False,
+    )
+    together = result["conditions"]["bare-masked"]
+    for key in ("accuracy", "auc", "eer", "threshold", "fold_accuracies"):
+        assert alone[key] == together[key]
+
+
+def test_a_bin_file_bare_and_masked(people, tmp_path):
+    """Aligned crops out of a file, masked by the landmarks of the mean face."""
+    names = images.list_images(people.root)[:8]
+    opened = people.crops([(n, False) for n in names], size=112, keep_in=tmp_path)
+    files = [images.encode_image(opened.read(i), "x.png") for i in range(8)]
+    order = [0, 1, 4, 5, 1, 2, 0, 4, 1, 5, 2, 6]
+    content = [files[i] for i in order], [True, True, True, False, False, False]
+    path = tmp_path / "set.bin"
+    path.write_bytes(pickle.dumps(content, 2))
+    result = scoring.evaluate_conditions(
+        scoring.ModelChoice(source=MODEL),
+        crops.Photos(root=""),
+        pairs=str(path),
+        output=tmp_path / "out",
+        chosen="bare-bare,bare-masked",
+        draws=10,
+        progress=False,
+    )
+    assert {c["pairs"] for c in result["conditions"].values()} == {6}
+    images_ = embedded.EmbeddedImages.load(tmp_path / "out" / "embeddings.npz")
+    assert images_.masked.sum() == 5 and (~images_.failed).all()
+    assert np.isnan(images_.yaws).all()  # the mean face tells nothing of them
+    # The bare crops went to the model as they are.
+    first = images_.rows(images_.names[~images_.masked][:1].tolist(), False)[0]
+    expected = [small_pictures(opened.read(i)[None])[0] for i in range(8)]
+    cosines = [e @ images_.embeddings[first] / np.linalg.norm(e) for e in expected]
+    assert max(cosines) == pytest.approx(1, abs=1e-4)
+
+
+def test_landmarks_found_again_under_the_mask(people, tmp_path):
+    """A detector that finds nobody under a mask fails the masked images alone."""
+    photos = crops.Photos(
+        root=people.root,
+        landmarks=people.landmarks,
+        detector="canonical",
+        landmarks_on="masked",
+    )
+    names = images.list_images(people.root)[:2]
+    opened = photos.crops(
+        [(n, m) for n in names for m in (False, True)], size=112, keep_in=tmp_path
+    )
+    reused = people.crops([(names[0], True)], size=112, keep_in=tmp_path).read(0)
+    # The mean face is elsewhere than the photo's own landmarks.
+    assert np.abs(opened.read(1).astype(int) - reused).mean() > 5
+    bare = people.crops([(names[0], False)], size=112, keep_in=tmp_path).read(0)
+    np.testing.assert_array_equal(opened.read(0), bare)
+
+    blind = dataclasses.replace(opened, detector=lambda image, name="": [])
+    seen = [blind.look(i) for i in range(4)]
+    assert [s.outcome for s in seen] == ["ok", "no_face"] * 2
+    assert seen[1].mask and seen[1].image is None
+    with pytest.raises(ValueError, match="'bare' or 'masked', got 'both'"):
+        crops.Photos(root="", landmarks_on="both")
+
+
+def test_identification_in_a_gallery(people, tmp_path):
+    result = scoring.identify_gallery(
+        scoring.ModelChoice(source=MODEL),
+        people,
+        output=tmp_path,
+        enrolled_photos=2,
+        strangers=0.25,
+        draws=30,
+        progress=False,
+    )
+    assert (result["people"], result["gallery"]) == (8, 6)
+    for kind in ("bare", "masked"):
+        assert (result[kind]["probes"], result[kind]["strangers"]) == (12, 8)
+        assert result[kind]["cmc"][-1] == 1.0
+        assert result[kind]["rank"]["1"] == result[kind]["cmc"][0]
+        refused = result[kind]["open_set"][1]
+        assert (refused["tpir"], refused["strangers_needed"]) == (None, 100)
+    assert result["drop"]["estimate"] == pytest.approx(
+        result["bare"]["rank"]["1"] - result["masked"]["rank"]["1"]
+    )
+    folder = scoring.identify_folder(
+        scoring.ModelChoice(source=MODEL), people, output=tmp_path, progress=False
+    )
+    assert result["nearest_neighbour"]["bare"]["rate"] == folder["cosine"]["rate"]
+    saved = embedded.EmbeddedImages.load(tmp_path / "embeddings.npz")
+    again = scoring.identify_gallery(
+        saved, people, output=tmp_path / "again", enrolled_photos=2, strangers=0.25,
+        draws=30,
+    )  # fmt: skip
+    assert again == result
+
+
+def test_embeddings_are_no_model(tmp_path):
+    with pytest.raises(ValueError, match="holds embeddings, no model"):
+        scoring.ModelChoice(source="run/embeddings.npz").open()
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="say in which folder"):
+        scoring.evaluate_pairs(
+            MODEL, crops.Photos(root=""), pairs="all", output=tmp_path, progress=False
+        )
