@@ -12,7 +12,19 @@ from typing import Any
 import maskarc
 
 # What the numbers may depend on; only those that are installed are named.
-_PACKAGES = ("numpy", "opencv-python", "scipy", "jax", "flax", "onnxruntime")
+_PACKAGES = (
+    "numpy",
+    "opencv-python",
+    "pillow",
+    "scipy",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "grain",
+    "onnxruntime",
+)
 _ROOT = pathlib.Path(maskarc.__file__).parents[1]
 
 

@@ -12,7 +12,7 @@ from jax.sharding import PartitionSpec as P
 from maskarc import models
 from maskarc.data import crops as crop_lib
 from maskarc.data import pairs as pair_lists
-from maskarc.evaluation import benchmark, protocol, verification
+from maskarc.evaluation import embedded, protocol, verification
 from maskarc.train import checkpoint, parallel
 from maskarc.train import config as config_lib
 from maskarc.train import step as step_lib
@@ -96,9 +96,8 @@ class Verifier:
         embeddings = self._embeddings(*state.for_inference)
         if not np.isfinite(embeddings).all():
             return {checkpoint.METRIC: 0.0}
-        scores = protocol.similarities(
-            self.needed, benchmark.unit_length(embeddings), self.failed
-        )
+        directions, _ = embedded.to_unit(embeddings)
+        scores = protocol.similarities(self.needed, directions, self.failed)
         scored = verification.evaluate(scores, self.pairs.is_same, self.pairs.fold)
         return {checkpoint.METRIC: scored.accuracy}
 
