@@ -190,7 +190,7 @@ def damaged(workdir: pathlib.Path) -> str:
 def disk_full(workdir: pathlib.Path) -> str:
     """A disk that fills up while the run goes on, and is then made larger."""
     workdir.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(workdir)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(workdir)]
     if subprocess.run(mount, capture_output=True).returncode:
         shutil.rmtree(workdir)
         run(workdir)
@@ -198,7 +198,7 @@ def disk_full(workdir: pathlib.Path) -> str:
     try:
         process = begin(workdir)
         _, said = process.communicate()
-        last = said.strip().splitlines()[-1][:150]
+        [*_, last] = [line for line in said.splitlines() if line.startswith("error:")]
         if process.returncode == 0:
             raise RuntimeError("it ended in spite of a full disk")
         before = sorted(steps(workdir))
@@ -210,7 +210,7 @@ def disk_full(workdir: pathlib.Path) -> str:
     finally:
         subprocess.run(["umount", str(workdir)], check=False)
     shutil.copytree(kept, workdir, dirs_exist_ok=True)
-    return f"stopped with {last!r}, checkpoints {before} whole"
+    return f"stopped with {last[:60]!r}…, checkpoints {before} whole"
 
 
 def photo_deleted(root: pathlib.Path) -> str:

@@ -7,11 +7,13 @@ together. What lies split over devices is written and read by parts, and may be 
 again by another number of devices.
 """
 
+import contextlib
+import errno
 import json
 import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import jax
@@ -78,8 +80,24 @@ class Checkpoints:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._manager.wait_until_finished()
+        with self._full_disk_told():
+            self._manager.wait_until_finished()
         self._manager.close()
+
+    @contextlib.contextmanager
+    def _full_disk_told(self) -> Iterator[None]:
+        """Turns what orbax and TensorStore say of a full disk into an OSError."""
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            is_full = getattr(error, "errno", None) == errno.ENOSPC
+            if not is_full and "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            raise OSError(
+                errno.ENOSPC,
+                "no space is left for a checkpoint; those before are whole. Free some "
+                f"and repeat the command: {self._manager.directory}",
+            ) from error
 
     @property
     def latest(self) -> int | None:
@@ -111,14 +129,13 @@ class Checkpoints:
             "data": {"next_batch": step, "num_classes": self._num_classes},
             "fingerprint": {name: fingerprint.of_tree(i) for name, i in items.items()},
         }
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                **{name: ocp.args.StandardSave(item) for name, item in items.items()},
-                meta=ocp.args.JsonSave(meta),
-            ),
-            metrics=dict(metrics) if metrics else None,
-        )
+        arguments = {name: ocp.args.StandardSave(i) for name, i in items.items()}
+        with self._full_disk_told():
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(**arguments, meta=ocp.args.JsonSave(meta)),
+                metrics=dict(metrics) if metrics else None,
+            )
 
     def restore(self, target: step_lib.TrainState) -> step_lib.TrainState:
         """Restores the latest state that is whole; damaged ones are set aside.
