@@ -47,10 +47,11 @@ class Verifier:
             if crop is not None:
                 self.images[index], self.failed[index] = crop, False
         self._mesh = mesh
-        self._embed = jax.jit(
-            lambda params, stats, images: backbone.apply(params, stats, images)[0],
-            out_shardings=NamedSharding(mesh, P()),
-        )
+
+        def embed(params: Any, stats: Any, images: jax.Array) -> jax.Array:
+            return backbone.apply(params, stats, images)[0]
+
+        self._embed = jax.jit(embed, out_shardings=NamedSharding(mesh, P()))
 
     @classmethod
     def of(

@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import logging
+import shutil
 import signal
 
 import jax
@@ -151,3 +153,46 @@ def test_a_trace_of_a_few_steps(tmp_path):
             values = jax.numpy.zeros(3) + count
             traced.after(count, values)
     assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+@pytest.mark.parametrize(
+    ("parallel", "change"),
+    [
+        ("jit", {}),
+        ("jit", {"devices": 4, "class_shards": 2, "remat": True}),
+        ("pmap", {"devices": 2}),
+    ],
+)
+def test_a_run_goes_on_elsewhere(whole, tmp_path, parallel, change):
+    """Three steps here, two there: equal on the same devices, else to rounding."""
+    settings = dataclasses.replace(SETTINGS, parallel=parallel)
+    loop.train(settings, tmp_path, progress=False)
+    shutil.rmtree(tmp_path / "checkpoints" / "5")
+    state = loop.train(
+        dataclasses.replace(settings, **change), tmp_path, progress=False
+    )
+    tolerance = {"rtol": 0, "atol": 1e-4 if change else 0}
+    for a, b in zip(
+        jax.tree.leaves(whole.params), jax.tree.leaves(state.params), strict=True
+    ):
+        np.testing.assert_allclose(a, b, **tolerance)
+    assert [row["step"] for row in rows(tmp_path)] == list("12345")
+
+
+def test_a_run_compiles_its_step_and_its_verification_once(people, tmp_path, caplog):
+    settings = dataclasses.replace(
+        SETTINGS,
+        verify_pairs=str(people / "pairs.csv"),
+        verify_images=str(people),
+        verify_landmarks=str(people / "landmarks.npz"),
+        checkpoint_every=1,
+    )
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        loop.train(settings, tmp_path, progress=False)
+    compiled = [
+        record.getMessage()
+        for record in caplog.records
+        if record.getMessage().startswith("Compiling jit(")
+    ]
+    for name in ("step", "embed"):
+        assert sum(line.startswith(f"Compiling jit({name})") for line in compiled) == 1
