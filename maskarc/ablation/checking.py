@@ -2,7 +2,7 @@
 
 import difflib
 import json
-import pathlib
+import os
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -101,7 +101,7 @@ def _check(config: config_lib.TrainConfig, shapes: set[Any]) -> None:
                 f"unknown {name} {getattr(config, name)!r}; expected one of "
                 f"{', '.join(known)}"
             )
-    if config.source == "folder" and not pathlib.Path(config.data_dir).is_dir():
+    if config.source == "folder" and not os.path.isdir(config.data_dir):
         raise FileNotFoundError(f"no folder of photos at {config.data_dir!r}")
-    if config.landmarks and not pathlib.Path(config.landmarks).is_file():
+    if config.landmarks and not os.path.isfile(config.landmarks):
         raise FileNotFoundError(f"no landmark table at {config.landmarks}")

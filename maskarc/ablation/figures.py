@@ -19,6 +19,8 @@ from maskarc.evaluation import plots
 # Of metrics.csv: the accuracy on pairs that a training measures on its way.
 PERIODIC = "verification_accuracy"
 
+# For cells beyond the number of colours.
+_DASHES = ("-", "--", ":", "-.")
 # Steps and values, of one seed.
 Series = tuple[np.ndarray, np.ndarray]
 
@@ -29,13 +31,12 @@ def draw_table(path: pathlib.Path, whole: grid.Grid, rows: list[table_lib.Row]) 
     Pale dots are the seeds, the dashed line is what guessing scores.
     """
     scored = table_lib.columns(whole)
-    across = min(len(scored), 3)
+    across = 2 if len(scored) == 4 else min(len(scored), 3)
     down = -(-len(scored) // across)
     height = 1.1 + 0.36 * len(rows)
     figure = matplotlib.figure.Figure(
         figsize=(2.0 + 3.2 * across, height * down), layout="constrained"
     )
-    places = np.arange(len(rows))[::-1]
     for position, column in enumerate(scored):
         axes = figure.add_subplot(down, across, position + 1)
         _style(axes)
@@ -43,12 +44,13 @@ def draw_table(path: pathlib.Path, whole: grid.Grid, rows: list[table_lib.Row]) 
         chance = [row.chance[column] for row in rows if column in row.chance]
         if chance:
             axes.axvline(100 * chance[0], color="0.6", lw=1, ls="--")
-        for row, place, colour in zip(rows, places, _colours(rows), strict=True):
-            _draw_score(axes, row, column, place, colour)
-        axes.set_ylim(-0.6, len(rows) - 0.4)
+        for number, row in enumerate(rows):
+            _draw_score(axes, row, column, number)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.margins(x=0.12)
-        names = [row.cell.title for row in rows] if position % across == 0 else []
-        axes.set_yticks(places, names if names else [""] * len(rows), fontsize=9)
+        first = position % across == 0
+        names = [row.cell.title if first else "" for row in rows]
+        axes.set_yticks(range(len(rows)), names, fontsize=9)
         axes.set_xlabel("%", fontsize=9)
     figure.savefig(path, dpi=150, format="png")
 
@@ -58,8 +60,8 @@ def _draw_score(
     row: table_lib.Row,
     column: str,
     place: int,
-    colour: str,
 ) -> None:
+    colour = plots.COLOURS[place % len(plots.COLOURS)]
     values = 100 * np.array(list(row.scores[column].values()))
     if not len(values):
         text = "failed" if row.failed else "not run"
@@ -110,15 +112,24 @@ def draw_curves(path: pathlib.Path, whole: grid.Grid, workdir: pathlib.Path) -> 
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step", fontsize=9)
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
-        for colour, (name, series) in zip(
-            _colours(list(cells)), curves.items(), strict=True
-        ):
+        for number, (name, series) in enumerate(curves.items()):
+            colour = plots.COLOURS[number % len(plots.COLOURS)]
+            dashes = _DASHES[number // len(plots.COLOURS) % len(_DASHES)]
             for steps, values in series:
                 axes.plot(steps, values, color=colour, lw=0.8, alpha=0.3)
             steps, values = _mean(series)
             label = cells[name].title if position == 0 else None
             few = "o" if 0 < len(steps) < 20 else None
-            axes.plot(steps, values, color=colour, lw=2, marker=few, ms=4, label=label)
+            axes.plot(
+                steps,
+                values,
+                color=colour,
+                lw=2,
+                ls=dashes,
+                marker=few,
+                ms=4,
+                label=label,
+            )
     figure.legend(
         loc="outside lower center", ncols=min(len(cells), 4), frameon=False, fontsize=9
     )
@@ -171,10 +182,6 @@ def _column(path: pathlib.Path, name: str) -> Series:
         ]
     steps, values = np.array(cells, float).reshape(-1, 2).T
     return steps, values
-
-
-def _colours(items: list) -> list[str]:
-    return [plots.COLOURS[i % len(plots.COLOURS)] for i in range(len(items))]
 
 
 def _style(axes: matplotlib.axes.Axes) -> None:

@@ -17,6 +17,8 @@ Axis = Sequence[Any] | Mapping[str, Any]
 
 # Longer labels are cut in folder names, and told apart by a hash.
 _LONGEST = 40
+# Values that say nothing without their axis, as numbers do.
+_MUTE = {"True", "False"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,8 +35,13 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """What to call it: the labels."""
-        return ", ".join(label for _, label in self.labels)
+        """What to call it: the labels, with their axis where they do not speak."""
+        return ", ".join(
+            label
+            if re.search("[^\\W\\d]", label) and label not in _MUTE
+            else f"{axis} {label}"
+            for axis, label in self.labels
+        )
 
     @property
     def name(self) -> str:
@@ -104,10 +111,12 @@ class Grid:
             raise ValueError("expected axes with at least one value each")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"expected different seeds, got {list(self.seeds)}")
+        if not self.held_out:
+            raise ValueError("expected held-out photos to score the runs on")
         if self.curve and self.curve not in self.held_out:
             raise ValueError(
                 f"unknown curve {self.curve!r}; expected one of "
-                f"{', '.join(self.held_out) or 'no held-out photos'}"
+                f"{', '.join(self.held_out)}"
             )
         for photos in self.held_out.values():
             photos.check()

@@ -45,7 +45,7 @@ class Folder:
 
     def check(self) -> None:
         """Raises FileNotFoundError or ValueError where it cannot be scored on."""
-        if not pathlib.Path(self.images).is_dir():
+        if not os.path.isdir(self.images):
             raise FileNotFoundError(f"no folder of photos at {self.images!r}")
         if unknown := set(self.masked) - set(protocol.MASKED_SIDES):
             raise ValueError(

@@ -18,6 +18,7 @@ from maskarc import landmarks
 from maskarc.ablation import figures, grid, held_out, records, table, worker
 from maskarc.train import config as config_lib
 
+_WORKER = (sys.executable, "-m", "maskarc.ablation.worker")
 # Signals that ask a run to stop; it is gone on with next time.
 _INTERRUPTIONS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
@@ -191,10 +192,9 @@ def _run_processes(
     def work(folder: pathlib.Path) -> str:
         device = free.get()
         own = {"CUDA_VISIBLE_DEVICES": device} if len(devices) > 1 else {}
-        command = [sys.executable, "-m", "maskarc.ablation.worker", str(folder)]
         with (folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
-                command, env=environment | own, stdout=log, stderr=log
+                [*_WORKER, str(folder)], env=environment | own, stdout=log, stderr=log
             )
             alive.add(process)
             code = process.wait()
