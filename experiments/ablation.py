@@ -18,7 +18,7 @@ from ml_collections import config_flags
 
 from experiments import launch
 from maskarc import ablation
-from maskarc.ablation import commands
+from maskarc.ablation import checking, commands
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Grid file: get_config() is the base, get_grid(base) the grid."
@@ -28,7 +28,10 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the grid.", required=
 _ONLY = flags.DEFINE_multi_string(
     "only", [], "A part of the grid, AXIS=LABEL; may be repeated."
 )
-_SEEDS = flags.DEFINE_list("seeds", [], "Some of the grid's seeds.")
+_SEEDS = flags.DEFINE_list("seeds", [], "Some of the grid's seeds: 0,1.")
+flags.register_validator(
+    "seeds", lambda seeds: all(seed.isdecimal() for seed in seeds), "not numbers"
+)
 _JOBS = flags.DEFINE_integer("jobs", 1, "Runs at once.", lower_bound=1)
 _RETRY = flags.DEFINE_bool("retry_failed", False, "Try failed runs again.")
 _PRINT = flags.DEFINE_bool("print", False, "Print the commands instead.")
@@ -40,18 +43,15 @@ def main(argv: list[str]) -> None:
     path = config_flags.get_config_filename(flags.FLAGS["config"])
     grid_file = _load(path)
     grid = grid_file.get_grid(_CONFIG.value)
+    default = grid_file.get_config()
+    checking.check_overrides(grid, default)
     runs = ablation.select(grid, _ONLY.value, [int(seed) for seed in _SEEDS.value])
     if _PRINT.value:
         for command in commands.landmark_commands(grid, _WORKDIR.value):
             print("first, once:", shlex.join(command), file=sys.stderr)
         for run in runs:
-            print(
-                shlex.join(
-                    commands.train_command(
-                        run, path, grid_file.get_config(), _WORKDIR.value
-                    )
-                )
-            )
+            command = commands.train_command(run, path, default, _WORKDIR.value)
+            print(shlex.join(command))
         return
     ablation.perform(
         grid,

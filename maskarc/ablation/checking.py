@@ -52,6 +52,22 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def check_overrides(whole: "grid.Grid", default: config_lib.TrainConfig) -> None:
+    """Raises ValueError where the base changes a field that an axis sets anyway.
+
+    Args:
+      whole: the grid.
+      default: the base as its file has it.
+    """
+    for axis, labels in whole.labelled().items():
+        for name in {name for fields in labels.values() for name in fields}:
+            if getattr(whole.base, name) != getattr(default, name):
+                raise ValueError(
+                    f"--config.{name} would change nothing: axis {axis!r} sets it; "
+                    f"choose a part of the axis with --only={axis}=LABEL, or edit it"
+                )
+
+
 def check_cells(cells: "Sequence[grid.Cell]") -> None:
     """Raises ValueError for cells that cannot be trained or told apart, naming them.
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from maskarc import ablation
@@ -53,3 +55,12 @@ def test_a_cell_that_cannot_be_trained_is_named(field, value, said):
     with pytest.raises(ValueError, match=said) as caught:
         ablation.Grid(base=BASE, axes=axes, held_out=PEOPLE)
     assert "1 of 2 cells cannot be trained: odd one:" in str(caught.value)
+
+
+def test_a_base_that_an_axis_overrules():
+    base = dataclasses.replace(BASE, margin=0.1, scale=9.0)
+    axes = {"loss": {"soft": {"margin": 0.3}, "hard": {"margin": 0.6}}}
+    grid = ablation.Grid(base=base, axes=axes, held_out=PEOPLE)
+    with pytest.raises(ValueError, match=r"--config\.margin .* --only=loss=LABEL"):
+        checking.check_overrides(grid, BASE)
+    checking.check_overrides(grid, dataclasses.replace(BASE, margin=0.1))
