@@ -1,6 +1,7 @@
 """Runs the unfinished part of a grid, each run in a process of its own."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -10,7 +11,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 import tqdm
 
@@ -203,7 +205,7 @@ def _run_processes(
         return _outcome(folder, code)
 
     bar = tqdm.tqdm(total=len(folders), unit="run", disable=not progress)
-    with bar, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with _terminable(), bar, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         pending = {pool.submit(work, folder): folder for folder in folders}
         try:
             for done in concurrent.futures.as_completed(pending):
@@ -215,6 +217,26 @@ def _run_processes(
             for process in list(alive):
                 process.terminate()
             raise
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Makes SIGTERM an exception, as a cluster's time limit sends it to this process.
+
+    Otherwise the workers would be left behind.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _outcome(folder: pathlib.Path, code: int) -> str:

@@ -1,8 +1,11 @@
 """Small grids really trained, and workers that end in every way."""
 
 import json
+import os
+import signal
 import statistics
 import sys
+import threading
 import time
 
 import jax
@@ -212,14 +215,15 @@ def test_each_of_the_jobs_has_a_device(workers, tmp_path, monkeypatch):
     assert sorted(given) == sorted([f"{d}{compiled}" for d in "3377"])
 
 
-def test_an_interruption_stops_the_workers(workers, tmp_path, monkeypatch):
+def test_a_termination_stops_the_workers_too(workers, tmp_path):
     workers("import time; time.sleep(60)")
 
-    def interrupt(pending):
-        time.sleep(0.5)
-        raise KeyboardInterrupt
+    def terminate():
+        while not list(tmp_path.glob("runs/*/log.txt")):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(running.concurrent.futures, "as_completed", interrupt)
+    threading.Thread(target=terminate, daemon=True).start()
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         ablation.perform(GRID, tmp_path, jobs=2, progress=False)
