@@ -61,7 +61,7 @@ def _draw_score(
     column: str,
     place: int,
 ) -> None:
-    colour = plots.COLOURS[place % len(plots.COLOURS)]
+    colour = _colour(place)
     values = 100 * np.array(list(row.scores[column].values()))
     if not len(values):
         text = "failed" if row.failed else "not run"
@@ -84,77 +84,79 @@ def _draw_score(
     )
 
 
-def draw_curves(path: pathlib.Path, whole: grid.Grid, workdir: pathlib.Path) -> None:
+def draw_curves(
+    path: pathlib.Path,
+    whole: grid.Grid,
+    rows: list[table_lib.Row],
+    workdir: pathlib.Path,
+) -> None:
     """Draws training loss and test accuracy over the steps, of every run there is.
 
-    The mean over seeds is bold, the seeds are pale. The accuracy is the column
-    `PERIODIC` of metrics.csv where a training wrote it, or else that of the kept
-    checkpoints.
+    The seeds are pale, and so are runs that were not finished; the mean over the
+    finished ones is bold. The accuracy is the column `PERIODIC` of metrics.csv where a
+    training wrote it, or else that of the kept checkpoints.
     """
-    cells = {cell.name: cell for cell in whole.cells()}
-    seeds = {
-        name: [workdir / "runs" / f"{name},seed={seed}" for seed in whole.seeds]
-        for name in cells
-    }
-    panels = (
-        ("training loss", {n: _present(map(_loss, f)) for n, f in seeds.items()}),
-        (
-            f"test accuracy, %\n{_curve_name(whole)}",
-            {n: _present(map(_accuracy, f)) for n, f in seeds.items()},
-        ),
-    )
     figure = matplotlib.figure.Figure(
-        figsize=(9.6, 4.0 + 0.2 * len(cells)), layout="constrained"
+        figsize=(9.6, 4.0 + 0.2 * len(rows)), layout="constrained"
     )
-    for position, (title, curves) in enumerate(panels):
+    curved = whole.curved
+    measured = held_out.columns(curved, whole.held_out[curved])[0] if curved else ""
+    for position, (title, read) in enumerate(
+        (("training loss", _loss), (f"test accuracy, % ({measured})", _accuracy))
+    ):
         axes = figure.add_subplot(1, 2, position + 1)
         _style(axes)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step", fontsize=9)
-        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
-        for number, (name, series) in enumerate(curves.items()):
-            colour = plots.COLOURS[number % len(plots.COLOURS)]
-            dashes = _DASHES[number // len(plots.COLOURS) % len(_DASHES)]
-            for steps, values in series:
-                axes.plot(steps, values, color=colour, lw=0.8, alpha=0.3)
-            steps, values = _mean(series)
-            label = cells[name].title if position == 0 else None
-            few = "o" if 0 < len(steps) < 20 else None
-            axes.plot(
-                steps,
-                values,
-                color=colour,
-                lw=2,
-                ls=dashes,
-                marker=few,
-                ms=4,
-                label=label,
-            )
+        axes.xaxis.set_major_locator(
+            matplotlib.ticker.MaxNLocator(6, integer=True, steps=[1, 2, 5, 10])
+        )
+        for number, row in enumerate(rows):
+            finished = []
+            for seed in whole.seeds:
+                series = read(workdir / "runs" / f"{row.cell.name},seed={seed}")
+                finished += [series] if seed in row.train_loss else []
+                axes.plot(*series, color=_colour(number), lw=0.8, alpha=0.3)
+            _draw_mean(axes, finished, number, row.cell.title)
     figure.legend(
-        loc="outside lower center", ncols=min(len(cells), 4), frameon=False, fontsize=9
+        *figure.axes[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=min(len(rows), 4),
+        frameon=False,
+        fontsize=9,
     )
     figure.savefig(path, dpi=150, format="png")
 
 
-def _curve_name(whole: grid.Grid) -> str:
-    named = [name for name, p in whole.held_out.items() if p.pairs and p.masked]
-    name = whole.curve or (named[0] if named else "")
-    return held_out.columns(name, whole.held_out[name])[0] if name else "no pairs"
+def _draw_mean(
+    axes: matplotlib.axes.Axes, finished: list[Series], number: int, title: str
+) -> None:
+    """Draws the mean over seeds, at the steps that all of them have."""
+    steps, values = _mean([series for series in finished if len(series[0])])
+    axes.plot(
+        steps,
+        values,
+        color=_colour(number),
+        lw=2,
+        ls=_DASHES[number // len(plots.COLOURS) % len(_DASHES)],
+        marker="o" if 0 < len(steps) < 20 else None,
+        ms=4,
+        label=title,
+    )
 
 
-def _present(series) -> list[Series]:
-    return [one for one in series if len(one[0])]
-
-
-def _mean(series: list[Series]) -> Series:
-    """The mean over seeds at the steps that all of them have."""
-    if not series:
+def _mean(measured: list[Series]) -> Series:
+    if not measured:
         return np.array([]), np.array([])
-    steps = series[0][0]
-    for other, _ in series[1:]:
+    steps = measured[0][0]
+    for other, _ in measured[1:]:
         steps = np.intersect1d(steps, other)
-    values = [v[np.searchsorted(s, steps)] for s, v in series]
+    values = [v[np.searchsorted(s, steps)] for s, v in measured]
     return steps, np.mean(values, axis=0)
+
+
+def _colour(number: int) -> str:
+    return plots.COLOURS[number % len(plots.COLOURS)]
 
 
 def _loss(folder: pathlib.Path) -> Series:

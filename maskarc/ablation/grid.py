@@ -122,6 +122,12 @@ class Grid:
             photos.check()
         checking.check_cells(self.cells())
 
+    @property
+    def curved(self) -> str:
+        """Which of held_out is scored at every kept checkpoint; empty for none."""
+        named = [name for name, p in self.held_out.items() if p.pairs and p.masked]
+        return self.curve or (named[0] if named else "")
+
     def labelled(self) -> dict[str, dict[str, Mapping[str, Any]]]:
         """Axis → label → fields and values."""
         return {name: _labelled(name, values) for name, values in self.axes.items()}

@@ -83,7 +83,7 @@ def perform(
     rows = table.rows(whole, workdir, tasks)
     table.write(whole, rows, workdir)
     figures.draw_table(workdir / "table.png", whole, rows)
-    figures.draw_curves(workdir / "curves.png", whole, workdir)
+    figures.draw_curves(workdir / "curves.png", whole, rows, workdir)
     return rows
 
 
@@ -116,11 +116,11 @@ def prepare(
         _find_landmarks(
             config.landmarks, config.data_dir, config.detector, progress=progress
         )
-    with_pairs = [name for name, p in photos.items() if p.pairs and p.masked]
-    curve = whole.curve or (with_pairs[0] if with_pairs else "")
     return {
         run.name: records.Task(
-            config=with_landmarks(run.config, workdir), held_out=photos, curve=curve
+            config=with_landmarks(run.config, workdir),
+            held_out=photos,
+            curve=whole.curved,
         )
         for run in whole.runs()
     }
