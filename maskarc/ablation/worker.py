@@ -8,7 +8,6 @@ import csv
 import pathlib
 import sys
 import tempfile
-import time
 import traceback
 from typing import Any
 
@@ -35,18 +34,15 @@ def perform(folder: pathlib.Path, *, progress: bool = True) -> bool:
     """
     try:
         task = records.Task.read(folder)
-        start = time.monotonic()
         state = loop.train(task.config, folder, progress=progress)
         if int(state.step) < task.config.steps:
             return False
-        seconds = round(time.monotonic() - start, 1)
         scores = _score(folder, task, progress=progress)
     except Exception as error:
         traceback.print_exc()
         records.write_failure(folder, _reason(error))
         return True
-    plain = {"task": task.to_json(), "training_seconds": seconds}
-    records.write_json(folder / records.SCORES, plain | scores)
+    records.write_json(folder / records.SCORES, {"task": task.to_json(), **scores})
     return True
 
 
