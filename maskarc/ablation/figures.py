@@ -115,7 +115,7 @@ def draw_curves(
             finished = []
             for seed in whole.seeds:
                 series = read(workdir / "runs" / f"{row.cell.name},seed={seed}")
-                finished += [series] if seed in row.train_loss else []
+                finished += [series] if seed in row.finished else []
                 axes.plot(*series, color=_colour(number), lw=0.8, alpha=0.3)
             _draw_mean(axes, finished, number, row.cell.title)
     figure.legend(

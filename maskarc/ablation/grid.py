@@ -1,13 +1,12 @@
 """A grid of settings: axes, cells, runs, and their names."""
 
 import dataclasses
-import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskarc.ablation import checking
+from maskarc.ablation import checking, naming
 from maskarc.ablation import held_out as held_out_lib
 from maskarc.train import config as config_lib
 
@@ -15,8 +14,6 @@ from maskarc.train import config as config_lib
 # is a mapping sets several fields at once.
 Axis = Sequence[Any] | Mapping[str, Any]
 
-# Longer labels are cut in folder names, and told apart by a hash.
-_LONGEST = 40
 # Values that say nothing without their axis, as numbers do.
 _MUTE = {"True", "False"}
 
@@ -46,7 +43,9 @@ class Cell:
     @property
     def name(self) -> str:
         """Begins its runs' folder names; needs no quotes in a shell."""
-        return ",".join(f"{_safe(axis)}={_safe(label)}" for axis, label in self.labels)
+        return ",".join(
+            f"{naming.safe(axis)}={naming.safe(label)}" for axis, label in self.labels
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -207,11 +206,3 @@ def _labelled(axis: str, values: Axis) -> dict[str, Mapping[str, Any]]:
         str(label): value if isinstance(value, Mapping) else {axis: value}
         for label, value in values.items()
     }
-
-
-def _safe(label: str) -> str:
-    """A label as a part of a file name that needs no quotes in a shell."""
-    safe = re.sub(r"[^A-Za-z0-9.+_-]+", "-", label).strip(".-") or "empty"
-    if len(safe) <= _LONGEST:
-        return safe
-    return f"{safe[:_LONGEST]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"

@@ -7,7 +7,6 @@ import hashlib
 import os
 import pathlib
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import tqdm
 
 from maskarc import landmarks
-from maskarc.ablation import figures, grid, held_out, records, table, worker
+from maskarc.ablation import figures, grid, held_out, naming, records, table, worker
 from maskarc.train import config as config_lib
 
 _WORKER = (sys.executable, "-m", "maskarc.ablation.worker")
@@ -166,8 +165,8 @@ def _find_landmarks(
 
 def _table_path(workdir: pathlib.Path, root: str, detector: str) -> pathlib.Path:
     mark = hashlib.sha256(f"{root}\n{detector}".encode()).hexdigest()[:8]
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", pathlib.Path(root).name)
-    return workdir / "landmarks" / f"{safe}-{mark}.npz"
+    name = naming.safe(pathlib.Path(root).name)
+    return workdir / "landmarks" / f"{name}-{mark}.npz"
 
 
 def _check_folders(runs: Sequence[grid.Run], workdir: pathlib.Path) -> None:
@@ -190,6 +189,7 @@ def _run_processes(
     for slot in range(jobs):
         free.put(devices[slot % len(devices)])
     alive: set[subprocess.Popen[bytes]] = set()
+    stopping = threading.Event()
 
     def work(folder: pathlib.Path) -> str:
         device = free.get()
@@ -199,6 +199,8 @@ def _run_processes(
                 [*_WORKER, str(folder)], env=environment | own, stdout=log, stderr=log
             )
             alive.add(process)
+            if stopping.is_set():  # begun while the others were being stopped
+                process.terminate()
             code = process.wait()
             alive.discard(process)
         free.put(device)
@@ -209,9 +211,12 @@ def _run_processes(
         pending = {pool.submit(work, folder): folder for folder in folders}
         try:
             for done in concurrent.futures.as_completed(pending):
+                outcome = done.result()
                 bar.update()
-                bar.write(f"{pending[done].name}: {done.result()}")
+                if progress:
+                    bar.write(f"{pending[done].name}: {outcome}", file=sys.stderr)
         except BaseException:
+            stopping.set()
             for future in pending:
                 future.cancel()
             for process in list(alive):

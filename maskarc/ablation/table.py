@@ -18,6 +18,7 @@ class Row:
       cell: the cell.
       scores: by column, and in it by seed, a share in [0, 1].
       chance: by column, what guessing scores.
+      finished: seeds that were trained and scored.
       train_loss: by seed, at the end of training.
       parameters: of the backbone; None before the first run is finished.
       failed: by seed, the reason.
@@ -27,15 +28,11 @@ class Row:
     cell: grid.Cell
     scores: dict[str, dict[int, float]]
     chance: dict[str, float]
+    finished: tuple[int, ...]
     train_loss: dict[int, float]
     parameters: int | None
     failed: dict[int, str]
     missing: tuple[int, ...]
-
-    @property
-    def finished(self) -> int:
-        """How many seeds were scored."""
-        return len(self.train_loss)
 
 
 def mean_and_std(values: dict[int, float]) -> tuple[float | None, float | None]:
@@ -97,9 +94,11 @@ def _row(
             for column in columns(whole)
             if any_run
         },
+        finished=tuple(finished),
         train_loss={
-            seed: float("nan") if s["train_loss"] is None else s["train_loss"]
+            seed: s["train_loss"]
             for seed, s in finished.items()
+            if s["train_loss"] is not None  # of 0 steps
         },
         parameters=any_run.get("parameters"),
         failed=failed,
@@ -120,28 +119,23 @@ def markdown(whole: grid.Grid, table: list[Row]) -> str:
     """The table for people: percent, mean ± deviation, failures below it."""
     scored = columns(whole)
     head = [*whole.axes, "parameters", "seeds", "train loss", *scored]
-    lines = [
-        _line(head),
-        _line(["---"] * len(whole.axes) + ["---:"] * (2 + len(scored) + 1)),
+    rule = ["---"] * len(whole.axes) + ["---:"] * (len(head) - len(whole.axes))
+    cells = [
+        [
+            *(label for _, label in row.cell.labels),
+            "" if row.parameters is None else f"{row.parameters:,}",
+            f"{len(row.finished)}/{len(whole.seeds)}",
+            _plus_minus(row.train_loss, "{:.2f}"),
+            *(_plus_minus(row.scores[c], "{:.1f}", 100) for c in scored),
+        ]
+        for row in table
     ]
-    for row in table:
-        loss = _plus_minus(row.train_loss, "{:.2f}")
-        lines.append(
-            _line(
-                [
-                    *(label for _, label in row.cell.labels),
-                    "" if row.parameters is None else f"{row.parameters:,}",
-                    f"{row.finished}/{len(whole.seeds)}",
-                    loss,
-                    *(_plus_minus(row.scores[c], "{:.1f}", 100) for c in scored),
-                ]
-            )
-        )
     chance = {name: value for row in table for name, value in row.chance.items()}
     if chance:
         guesses = [f"{100 * chance[c]:.1f}" if c in chance else "" for c in scored]
-        lines.append(_line(["(guessing)", *[""] * (len(whole.axes) + 2), *guesses]))
+        cells.append(["(guessing)", *[""] * (len(whole.axes) + 2), *guesses])
     note = "Scores in percent; mean ± standard deviation over seeds, divided by n − 1."
+    lines = [_line(words) for words in (head, rule, *cells)]
     return "\n".join([*lines, "", note, *_notes(table)]) + "\n"
 
 
@@ -191,7 +185,7 @@ def _write_csv(whole: grid.Grid, table: list[Row], path: pathlib.Path) -> None:
                 [
                     *(label for _, label in row.cell.labels),
                     row.parameters,
-                    *(row.finished, len(row.failed), len(row.missing)),
+                    *(len(row.finished), len(row.failed), len(row.missing)),
                     *mean_and_std(row.train_loss),
                     *(x for c in scored for x in mean_and_std(row.scores[c])),
                 ]

@@ -6,17 +6,17 @@ process of its own: a run that takes all memory takes no other with it.
 
 import csv
 import pathlib
+import statistics
 import sys
 import tempfile
 import traceback
 from typing import Any
 
 import jax
-import numpy as np
 from absl import flags, logging
 
 from maskarc import inference
-from maskarc.ablation import held_out, records
+from maskarc.ablation import held_out, naming, records
 from maskarc.train import loop
 
 # Exit code of a run that was asked to stop and can be gone on with.
@@ -50,8 +50,8 @@ def _score(
     folder: pathlib.Path, task: records.Task, *, progress: bool
 ) -> dict[str, Any]:
     scores: dict[str, Any] = {}
-    for name, photos in task.held_out.items():
-        output = folder / "scores" / f"{len(scores)}"
+    for number, (name, photos) in enumerate(task.held_out.items()):
+        output = folder / "scores" / f"{number}_{naming.safe(name)}"
         scores |= held_out.score(folder, name, photos, output, progress=progress)
     params = inference.load_weights(folder).params
     return {
@@ -68,7 +68,7 @@ def train_loss(metrics: pathlib.Path) -> float | None:
         return None
     with metrics.open(newline="", encoding="utf-8") as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
-    return float(np.mean(losses[-max(len(losses) // 10, 1) :])) if losses else None
+    return statistics.fmean(losses[-max(len(losses) // 10, 1) :]) if losses else None
 
 
 def _curve(

@@ -24,8 +24,7 @@ from maskarc.train import config
 def get_config():
     return config.TrainConfig(
         source="synthetic", num_identities=4, photos_per_identity=4, image_size=32,
-        stem="small", width=4, embed_dim=8, batch_size=4, steps=1, log_every=1,
-        learning_rate=0.01,
+        stem="small", width=4, embed_dim=8, batch_size=4, steps=0,
     )
 
 def get_grid(base):
@@ -62,7 +61,7 @@ def test_a_part_is_trained_and_the_table_names_the_rest(grid_file, tmp_path):
     flags = [f"--config={grid_file}", f"--workdir={tmp_path}", "--config.dropout=0.0"]
     done = run(*flags, "--only=margin=soft one", "--seeds=1")
     assert done.returncode == 0, done.stderr
-    assert "margin=soft-one,seed=1: done" in done.stderr + done.stdout
+    assert "margin=soft-one,seed=1: done" in done.stderr
     table = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     first, second = table["rows"]
     scores = first["scores"]["new people, bare"]["by_seed"]
@@ -71,7 +70,7 @@ def test_a_part_is_trained_and_the_table_names_the_rest(grid_file, tmp_path):
         1 / 39
     )
     assert (first["missing"], second["missing"]) == ([0], [0, 1])
-    assert done.stdout.endswith((tmp_path / "table.md").read_text(encoding="utf-8"))
+    assert done.stdout == (tmp_path / "table.md").read_text(encoding="utf-8")
     settings = json.loads(
         (tmp_path / "runs/margin=soft-one,seed=1/config.json").read_text("utf-8")
     )
@@ -107,12 +106,6 @@ def test_a_mistake_is_one_clear_line(grid_file, tmp_path):
     assert done.returncode == 1
     assert "--only=margin=LABEL" in done.stderr and "Traceback" not in done.stderr
     assert not workdir.exists()
-
-
-def test_a_file_that_is_no_grid(tmp_path):
-    done = run("--config=experiments/configs/paper.py", f"--workdir={tmp_path}")
-    assert done.returncode == 1
-    assert "get_grid" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("name", GRIDS)
