@@ -48,6 +48,7 @@ def draw_table(path: pathlib.Path, whole: grid.Grid, rows: list[table_lib.Row]) 
             _draw_score(axes, row, column, number)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.margins(x=0.12)
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
         first = position % across == 0
         names = [row.cell.title if first else "" for row in rows]
         axes.set_yticks(range(len(rows)), names, fontsize=9)

@@ -208,8 +208,8 @@ def _run_processes(
 
     bar = tqdm.tqdm(total=len(folders), unit="run", disable=not progress)
     with _terminable(), bar, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        pending = {pool.submit(work, folder): folder for folder in folders}
         try:
+            pending = {pool.submit(work, folder): folder for folder in folders}
             for done in concurrent.futures.as_completed(pending):
                 outcome = done.result()
                 bar.update()
@@ -217,8 +217,7 @@ def _run_processes(
                     bar.write(f"{pending[done].name}: {outcome}", file=sys.stderr)
         except BaseException:
             stopping.set()
-            for future in pending:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
             for process in list(alive):
                 process.terminate()
             raise
