@@ -19,6 +19,7 @@ LAYERS = (
     {"alignment", "landmarks", "masks", "losses"},
     {"data", "models", "convert", "evaluation"},
     {"train", "inference", "scoring", "recognizer", "gallery"},
+    {"ablation"},
     {"cli"},
 )
 HOST = {
