@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maskarc import alignment
-from maskarc.train import checkpoint, inputs, optim
+from maskarc.train import checkpoint, head, inputs, optim
 from maskarc.train import config as config_lib
 
 if typing.TYPE_CHECKING:
@@ -111,7 +111,11 @@ def _check(config: config_lib.TrainConfig, shapes: set[Any]) -> None:
         shapes.add(backbone)
     optim.create(config)
     inputs.augmentations(config)
-    for name, known in (("source", inputs.SOURCES), ("crop", alignment.CROPS)):
+    for name, known in (
+        ("source", inputs.SOURCES),
+        ("crop", alignment.CROPS),
+        ("loss", head.LOSSES),
+    ):
         if getattr(config, name) not in known:
             raise ValueError(
                 f"unknown {name} {getattr(config, name)!r}; expected one of "

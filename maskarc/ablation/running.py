@@ -71,7 +71,8 @@ def perform(
             folders.append(folder)
     if jobs == 0:
         for folder in folders:
-            worker.perform(folder, progress=progress)
+            if not worker.perform(folder, progress=progress):
+                break
     else:
         environment = {
             # Runs that differ in the seed alone are compiled once.

@@ -17,7 +17,7 @@ from absl import flags, logging
 
 from maskarc import inference
 from maskarc.ablation import held_out, naming, records
-from maskarc.train import loop
+from maskarc.train import interruption, loop
 
 # Exit code of a run that was asked to stop and can be gone on with.
 INTERRUPTED = 3
@@ -34,10 +34,10 @@ def perform(folder: pathlib.Path, *, progress: bool = True) -> bool:
     """
     try:
         task = records.Task.read(folder)
-        state = loop.train(task.config, folder, progress=progress)
-        if int(state.step) < task.config.steps:
-            return False
+        loop.train(task.config, folder, progress=progress)
         scores = _score(folder, task, progress=progress)
+    except interruption.Interrupted:
+        return False
     except Exception as error:
         traceback.print_exc()
         records.write_failure(folder, _reason(error))
@@ -82,13 +82,11 @@ def _curve(
     *early, last = sorted(int(p.name) for p in saved.iterdir() if p.name.isdigit())
     curve = []
     for step in early:
-        with tempfile.TemporaryDirectory(dir=folder) as alone:
-            # A run folder with this checkpoint only: its latest is the one.
-            view = pathlib.Path(alone, "checkpoints")
-            view.mkdir()
-            (view / str(step)).symlink_to((saved / str(step)).resolve())
-            output = pathlib.Path(alone, "scores")
-            curve.append((step, held_out.pair_accuracy(alone, photos, output)))
+        with tempfile.TemporaryDirectory(dir=folder) as output:
+            accuracy = held_out.pair_accuracy(
+                f"{folder}@{step}", photos, pathlib.Path(output)
+            )
+            curve.append((step, accuracy))
     column = held_out.columns(task.curve, photos)[0]
     return [*curve, (last, scores[column]["value"])]
 

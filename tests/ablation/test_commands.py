@@ -36,7 +36,7 @@ def default():
     "changes",
     [
         {"model": "resnet50", "margin": 0.1 + 0.2, "steps": 7},
-        {"learning_rate": 1e-05, "init_head": False, "bfloat16": True},
+        {"learning_rate": 1e-05, "init_head": False, "remat": True},
         {"masks": "surgical[own|random]:4@nose_out=0.05, kn95:1", "init_from": ""},
         {"decay_at": (0.5, 0.75), "learning_rates": (("^a b'/", 0.1), ("c$", 2.0))},
         {"decay_at": (), "learning_rates": ()},

@@ -16,9 +16,10 @@ from maskarc import ablation, landmarks
 from maskarc.ablation import records, running
 from maskarc.data import synthetic
 from maskarc.train import config as config_lib
-from maskarc.train import loop, metrics
+from maskarc.train import interruption, journal, loop, metrics
 
 BASE = config_lib.TrainConfig(
+    devices=1,
     source="synthetic",
     num_identities=4,
     photos_per_identity=4,
@@ -121,7 +122,7 @@ def test_failed_runs_are_tried_again_when_asked(done, monkeypatch):
 
     def train(config, workdir, *, progress):
         tried.append(workdir.name)
-        raise (MemoryError("4 GB") if config.seed else loop.DivergedError("nan"))
+        raise (MemoryError("4 GB") if config.seed else journal.DivergedError("nan"))
 
     monkeypatch.setattr(loop, "train", train)
     rows = ablation.perform(GRID, folder, jobs=0, progress=False, retry_failed=True)
@@ -268,10 +269,10 @@ def test_landmarks_are_found_once_a_folder(tmp_path, monkeypatch):
 
 
 def test_a_training_that_stops_early_is_not_scored(tmp_path, monkeypatch):
-    class Stopped:
-        step = 2
+    def stopped(*args, **options):
+        raise interruption.Interrupted(15, 2)
 
-    monkeypatch.setattr(loop, "train", lambda *args, **options: Stopped)
+    monkeypatch.setattr(loop, "train", stopped)
     rows = ablation.perform(GRID, tmp_path, jobs=0, progress=False)
     assert [row.missing for row in rows] == [(0, 1), (0, 1)]
     assert not list(tmp_path.glob("runs/*/failure.json"))
