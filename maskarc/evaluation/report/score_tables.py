@@ -34,7 +34,7 @@ def conditions(result: dict[str, Any]) -> Table:
     rows, notes = [], []
     for name, told in result["conditions"].items():
         if "reason" in told:
-            rows.append((name, told["pairs"], *[None] * 6))
+            rows.append((name, told["pairs"], *[None] * 7))
             notes.append(f"{name} is not scored: {told['reason']}.")
             continue
         known = told["intervals"]
@@ -45,6 +45,7 @@ def conditions(result: dict[str, Any]) -> Table:
                 told["genuine"],
                 told["impostors"],
                 known["accuracy"],
+                max(told["genuine"], told["impostors"]) / told["pairs"],
                 known["eer"],
                 known["auc"],
                 told["failed_pairs"],
@@ -54,7 +55,8 @@ def conditions(result: dict[str, Any]) -> Table:
     notes.append(
         f"In brackets {100 * level:g} % intervals from "
         f"{result['bootstrap']['draws']:,} draws of people. Without brackets, no draw "
-        "differs: how rare errors are is not known."
+        "differs: how rare errors are is not known. A constant answer takes all pairs "
+        "for the kind there is more of."
     )
     return Table(
         name="conditions",
@@ -65,6 +67,7 @@ def conditions(result: dict[str, Any]) -> Table:
             Column(key="genuine", title="Genuine", form="count"),
             Column(key="impostors", title="Impostors", form="count"),
             Column(key="accuracy", title="Accuracy, %", form="interval"),
+            Column(key="constant", title="Constant answer, %", form="percent"),
             Column(key="eer", title="EER, %", form="interval"),
             Column(key="auc", title="AUC, %", form="interval"),
             Column(key="failed_pairs", title="Failed pairs", form="count"),
@@ -79,20 +82,21 @@ def operating_points(result: dict[str, Any]) -> Table:
     told = {n: c for n, c in result["conditions"].items() if "reason" not in c}
     fars = [point["far"] for point in next(iter(told.values()))["operating_points"]]
     rows, soft = [], []
-    refused: dict[tuple[float, int, int], list[str]] = {}
+    refused: dict[tuple[float, int], list[str]] = {}
     for name, condition in told.items():
         rows.append((name, *(condition["intervals"].get(f"tar@{f:g}") for f in fars)))
         for point in condition["operating_points"]:
             if point["tar"] is None:
-                why = point["far"], point["impostors_needed"], point["impostors"]
-                refused.setdefault(why, []).append(name)
+                why = point["far"], point["impostors_needed"]
+                there = f"{name} has {point['impostors']:,}"
+                refused.setdefault(why, []).append(there)
             elif not point["is_firm"]:
                 at = f"{name} at {100 * point['far']:g} %"
                 soft.append(f"{at} ({point['false_accepts']})")
     notes = [
-        f"Refused at FAR {100 * far:g} %, on {', '.join(names)}: one false accept in "
-        f"{needed:,} takes as many impostor pairs, and there are {count:,}."
-        for (far, needed, count), names in refused.items()
+        f"Refused at FAR {100 * far:g} %, for one false accept in {needed:,} takes as "
+        f"many impostor pairs: {'; '.join(names)}."
+        for (far, needed), names in refused.items()
     ]
     if soft:
         notes.append(

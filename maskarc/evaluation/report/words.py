@@ -6,6 +6,9 @@ from typing import Any
 from maskarc.evaluation import calibration, summary
 from maskarc.evaluation.report import runs, tables
 
+# Of one kind of pair; below, a page says that they are few.
+FEW = 30
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Headline:
@@ -27,7 +30,7 @@ def headlines(run: runs.Run) -> list[Headline]:
         note = f"accuracy, {told['pairs']:,} pairs"
         if drops.get(name, {}).get("same_pairs"):
             lost = tables.points(-drops[name]["accuracy"]["estimate"])
-            note = f"accuracy, {lost} points against {summary.BASE}"
+            note += f", {lost} points against {summary.BASE}"
         found.append(_headline(name, told["intervals"]["accuracy"], note))
     for kind in ("bare", "masked"):
         if run.identification and kind in run.identification:
@@ -53,6 +56,16 @@ def _headline(label: str, known: dict[str, Any], note: str) -> Headline:
 def findings(run: runs.Run) -> list[str]:
     """One sentence each on thresholds, failures and the list of pairs."""
     said = []
+    few = [
+        f"{name} ({min(told['genuine'], told['impostors'])})"
+        for name, told in run.result.get("conditions", {}).items()
+        if "reason" not in told and min(told["genuine"], told["impostors"]) < FEW
+    ]
+    if few:
+        said.append(
+            f"Fewer than {FEW} genuine or impostor pairs, and so little to be read "
+            f"from: {', '.join(few)}."
+        )
     costs = run.result.get("cross_thresholds", {}).get("accuracy", {})
     for chosen_on in (summary.BASE, calibration.POOLED):
         if chosen_on in costs and len(costs[chosen_on]) > 1:
