@@ -32,10 +32,7 @@ def of_result(told: dict[str, Any], names: tuple[str, str]) -> list[Table]:
             for name, t in scored.items()
             for statistic, difference in t["difference"].items()
         ),
-        notes=(
-            "Intervals from draws of people that both runs see alike. An interval "
-            "without zero is a difference that chance does not explain.",
-        ),
+        notes=("Intervals from draws of people that both runs see alike.",),
     )
     return [t for t in (differences, _mcnemar(scored, names)) if t.rows]
 
@@ -60,7 +57,8 @@ def _mcnemar(scored: dict[str, Any], names: tuple[str, str]) -> Table:
         ),
         notes=(
             "Each run at the thresholds that its own folds choose. The test takes "
-            "pairs for independent, which those of one person are not, and p is not "
-            "corrected for several conditions: believe the interval.",
+            "pairs for independent, which those of one person are not; intervals are "
+            "too narrow where people are few. A difference is called more than chance "
+            "only where both say so. Nothing is corrected for several conditions.",
         ),
     )

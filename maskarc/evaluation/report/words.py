@@ -96,7 +96,10 @@ def findings(run: runs.Run) -> list[str]:
 
 
 def differences(compared: dict[str, Any], names: tuple[str, str]) -> list[str]:
-    """What `comparison.compare` found, one sentence a condition."""
+    """What `comparison.compare` found, one sentence a condition.
+
+    A difference is called more than chance where interval and test agree.
+    """
     said = []
     for condition, told in compared["conditions"].items():
         if "reason" in told:
@@ -106,6 +109,7 @@ def differences(compared: dict[str, Any], names: tuple[str, str]) -> list[str]:
         better = names[int(value["estimate"] > 0)]
         points = 100 * abs(value["estimate"])
         is_certain = value["low"] is not None and value["low"] * value["high"] > 0
+        is_certain = is_certain and p_value < 0.05
         verdict = "more than chance explains" if is_certain else "chance may explain it"
         difference = f"{better} is better by {points:.2f} points of accuracy, {verdict}"
         if not points:
