@@ -79,8 +79,8 @@ def findings(run: runs.Run) -> list[str]:
                 f"{tables.share(at['far'])} of impostor pairs."
             )
     if run.images is not None:
-        kinds = len(run.failures)
-        said.append(f"{kinds or 'None'} of {run.images:,} images had no usable face.")
+        failed = len(run.failures)
+        said.append(f"{failed or 'None'} of {run.images:,} images had no usable face.")
     if "audit" in run.result:
         faults = run.result["audit"]["findings"]
         named = ", ".join(
