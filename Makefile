@@ -10,7 +10,7 @@ quickstart: .venv/.base
 	$(BIN)/python -m experiments.quickstart --workdir=runs/quickstart
 
 test: .venv/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ EXTRAS = {
     # Development.
     "dev": [
         "pytest",
+        "pytest-xdist",
         "hypothesis",
         "ruff",
         "mypy",

@@ -5,9 +5,8 @@
 
 First part: photos of the list are embedded as an evaluation does, bare and masked, with
 dlib's network and with a tiny one; the network alone sees the same crops, held in
-memory. Printed are the share of the time that passes outside the network's calls, and
-how much longer the whole takes than the network alone, in turns. Without --images the
-built-in synthetic people are taken.
+memory. Printed is how much longer the whole takes than the network alone, in turns.
+Without --images the built-in synthetic people are taken.
 
 Second part: the ten nearest of 100,000 × 512 for 1,000 probes, here and by FAISS's flat
 index (pip install faiss-cpu), in turns.
@@ -16,7 +15,6 @@ index (pip install faiss-cpu), in turns.
 import pathlib
 import tempfile
 import time
-from collections.abc import Iterable
 
 import jax
 import numpy as np
@@ -62,47 +60,22 @@ def embedding(folder: pathlib.Path) -> None:
             )
             found = (crops.read(i) for i in range(len(crops)))
             held = [crop for crop in found if crop is not None]
-            timed = _Timed(network)
-            whole, alone, shares = [], [], []
-            timed.embed(held[:64])
+            whole, alone = [], []
+            network.embed(held[:64])
             for _ in range(_REPEATS.value):
-                timed.seconds = 0.0
                 start = time.perf_counter()
-                embedded.embed_images(timed.embed, crops, progress=False)
+                embedded.embed_images(network.embed, crops, progress=False)
                 whole.append(time.perf_counter() - start)
-                shares.append(1 - timed.seconds / whole[-1])
-                timed.seconds = 0.0
-                timed.embed(held)
-                alone.append(timed.seconds)
+                start = time.perf_counter()
+                network.embed(held)
+                alone.append(time.perf_counter() - start)
             ratios = np.array(whole) / np.array(alone)
             print(
                 f"{name:14} {condition:14} {len(held)} images: "
                 f"{np.median(alone) / len(held) * 1e3:.2f} ms an image in the network "
-                f"alone; outside it {np.median(shares):.1%} of the time "
-                f"({min(shares):.1%}–{max(shares):.1%}); the whole takes "
-                f"{np.median(ratios):.2f}× the network ({ratios.min():.2f}–"
-                f"{ratios.max():.2f})"
+                f"alone; the whole takes {np.median(ratios):.2f}× that "
+                f"({ratios.min():.2f}–{ratios.max():.2f})"
             )
-
-
-class _Timed:
-    """A network whose calls are timed."""
-
-    def __init__(self, embedder: inference.Embedder):
-        self.embedder, self.seconds = embedder, 0.0
-        compiled = embedder._embed
-
-        def timed(*arguments):
-            start = time.perf_counter()
-            result = np.asarray(compiled(*arguments))
-            self.seconds += time.perf_counter() - start
-            return result
-
-        # The property is cached on the instance, where the compiled call is kept.
-        embedder.__dict__["_embed"] = timed
-
-    def embed(self, crops: Iterable[np.ndarray]) -> np.ndarray:
-        return self.embedder.embed(crops)
 
 
 def _photos(folder: pathlib.Path) -> crop_lib.Photos:

@@ -77,12 +77,17 @@ class Embedder:
           ValueError: a crop of another size, or an embedding that is not finite.
         """
         params, stats = self.weights.params, self.weights.stats
-        done = [
-            np.asarray(self._embed(params, stats, batch))[:count]
-            for batch, count in self._batches(crops)
-        ]
-        if not done:
+        done: list[np.ndarray] = []
+        running: tuple[jax.Array, int] | None = None
+        for batch, count in self._batches(crops):
+            started = self._embed(params, stats, batch), count
+            # Waited for only now: this batch was put together meanwhile.
+            if running is not None:
+                done.append(np.asarray(running[0])[: running[1]])
+            running = started
+        if running is None:
             return np.zeros((0, self.embed_dim), np.float32)
+        done.append(np.asarray(running[0])[: running[1]])
         embeddings = np.concatenate(done)
         if not np.isfinite(embeddings).all():
             raise ValueError("the network gave NaN or infinity: its weights are broken")

@@ -114,9 +114,13 @@ def test_a_bin_file_bare_and_masked(people, tmp_path):
         output=tmp_path / "out",
         chosen="bare-bare,bare-masked",
         draws=10,
+        report_to=tmp_path / "page",
         progress=False,
     )
     assert {c["pairs"] for c in result["conditions"].values()} == {6}
+    # Each of the six pairs is among the worst of its kind, in both conditions.
+    text = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert text.count('<img src="data:image/jpeg') == 2 * 2 * 6
     images_ = embedded.EmbeddedImages.load(tmp_path / "out" / "embeddings.npz")
     assert images_.masked.sum() == 5 and (~images_.failed).all()
     assert np.isnan(images_.yaws).all()  # the mean face tells nothing of them

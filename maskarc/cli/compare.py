@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints the tables."""
     from maskarc.evaluation import comparison, report
-    from maskarc.evaluation.report import other_tables, words
+    from maskarc.evaluation.report import comparison_tables, words
 
     scores = [report.read_scores(path) for path in arguments.runs]
     first, second = report.distinct_names(arguments.runs)
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(compared))
     else:
-        for table in other_tables.comparison(compared, (first, second)):
+        for table in comparison_tables.of_result(compared, (first, second)):
             print(table.as_text(), end="\n\n")
         print(*words.differences(compared, (first, second)), sep="\n")
     if arguments.output:

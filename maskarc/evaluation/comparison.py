@@ -2,8 +2,8 @@
 
 The bootstrap draws people, and both runs see the same draws. McNemar's test looks only
 at the pairs that one run decides rightly and the other wrongly. It takes pairs for
-independent, which those of one person are not: where the two disagree, believe the
-interval.
+independent, which those of one person are not, so it is too sure where a few people
+make the difference; the bootstrap is where there are few people.
 """
 
 import collections

@@ -39,9 +39,9 @@ def test_conditions_then_a_gallery_without_the_model(people, tmp_path):
         f"--model={MODEL}",
         *given,
         "--pairs=all",
-        "--conditions=all",
         "--draws=20",
         f"--output={tmp_path / 'run'}",
+        f"--report={tmp_path / 'run' / 'page'}",
     )
     assert set(result["conditions"]) == {"bare-bare", "bare-masked", "masked-masked"}
     assert result["conditions"]["bare-bare"]["pairs"] == 32 * 31 // 2
@@ -53,8 +53,15 @@ def test_conditions_then_a_gallery_without_the_model(people, tmp_path):
         "--gallery",
         "--draws=20",
         f"--output={tmp_path / 'gallery'}",
+        f"--report={tmp_path / 'gallery' / 'page'}",
     )
     assert found["about"]["model"] == MODEL
+    pages = [tmp_path / name / "page" / "index.html" for name in ("run", "gallery")]
+    shown = [page.read_text(encoding="utf-8") for page in pages]
+    # Of three conditions, six pairs of each kind, two photos each.
+    assert shown[0].count("<img ") == 3 * 2 * 6 * 2
+    assert 'data-name="ranks"' in shown[1]
+    assert "--pairs=all" in result["about"]["command"]
     assert (
         set(found["bare"]["rank"]) == set(found["masked"]["rank"]) == {"1", "5", "10"}
     )

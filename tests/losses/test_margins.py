@@ -103,7 +103,7 @@ def test_leading_axes_and_transformations_agree(name):
     )
 
 
-@pytest.mark.parametrize("name", set(family.ALL) - {"curricularface"})
+@pytest.mark.parametrize("name", sorted(set(family.ALL) - {"curricularface"}))
 def test_a_label_out_of_range_gets_no_margin(name):
     cosines, base = jnp.array([[0.5, 0.2]]), jnp.array([0])
     unchanged = family.ALL[name](cosines, base)[0, 1]

@@ -99,7 +99,8 @@ def _roc(samples: Mapping[str, scored.ScoredPairs], prefix: str) -> Chart:
         lowest = min(lowest, far[far > 0].min())
         x, y = _corners(np.maximum(far, 1e-9), tar)
         axes.plot(x, y, drawstyle="steps-post", **_line(place))
-        told.append(f"{name} {tables.share(_at(far, tar, 0.01))}")
+        area = verification.auc(sample.similarity, sample.is_same)
+        told.append(f"{name} {tables.percent(area)} %")
     axes.set_xscale("log")
     decades = 10.0 ** np.arange(np.ceil(np.log10(lowest)), 1)
     axes.set_xticks(decades, [f"{100 * far:g} %" for far in decades])
@@ -110,8 +111,8 @@ def _roc(samples: Mapping[str, scored.ScoredPairs], prefix: str) -> Chart:
         name=f"{prefix}roc",
         title="ROC",
         svg=_svg(figure, f"{prefix}roc"),
-        text="True-accept rate against false-accept rate on a logarithmic axis. At a "
-        f"false-accept rate of 1 %: {', '.join(told)}.",
+        text="True-accept rate against false-accept rate on a logarithmic axis; higher "
+        f"is better. Areas under the curves: {', '.join(told)}.",
         keys=_keys(samples),
     )
 
@@ -291,11 +292,6 @@ def _corners(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     moves = np.concatenate([[True], y[1:] != y[:-1]])
     moves[-1] = True
     return rates.thinned(x[moves], y[moves], most=1500)
-
-
-def _at(far: np.ndarray, tar: np.ndarray, wanted: float) -> float:
-    """tar where far is at most as wanted."""
-    return float(tar[np.searchsorted(far, wanted, side="right") - 1])
 
 
 def _svg(figure: matplotlib.figure.Figure, prefix: str) -> str:

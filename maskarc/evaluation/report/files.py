@@ -10,11 +10,14 @@ from typing import Any
 from maskarc.evaluation import provenance
 from maskarc.evaluation.report import (
     charts,
-    other_tables,
+    comparison_tables,
+    condition_tables,
+    identification_tables,
     page,
+    run_tables,
     runs,
-    score_tables,
     tables,
+    threshold_tables,
     words,
 )
 
@@ -65,7 +68,7 @@ def write_comparison(
         title="Side by side",
         findings=words.differences(compared, names),
         charts=[c for c in [charts.of_differences(compared, names)] if c],
-        tables=other_tables.comparison(compared, names),
+        tables=comparison_tables.of_result(compared, names),
     )
     title = f"{names[0]} and {names[1]}"
     written = _write(pathlib.Path(output), title, (first, second), (section,))
@@ -120,14 +123,24 @@ def section(run: runs.Run, prefix: str = "") -> page.Section:
         headlines=words.headlines(run),
         findings=words.findings(run),
         charts=drawn,
-        tables=[
-            *score_tables.of_run(run),
-            *other_tables.identification(run.identification),
-        ],
+        tables=_tables(run),
         pictures=run.pictures,
-        picture_table=other_tables.worst_pairs(run) if run.pictures else None,
-        about=other_tables.about(run),
+        picture_table=run_tables.worst_pairs(run) if run.pictures else None,
+        about=run_tables.about(run),
     )
+
+
+def _tables(run: runs.Run) -> list[tables.Table]:
+    """Those that have anything to tell, in the order of the page."""
+    found: list[tables.Table] = []
+    if run.result:
+        found += condition_tables.of_result(run.result)
+        found += threshold_tables.of_result(run.result)
+        found.append(run_tables.audit(run.result))
+    found.append(run_tables.failures(run))
+    if run.identification:
+        found += identification_tables.of_result(run.identification)
+    return [table for table in found if table.rows]
 
 
 def _write_csv(path: pathlib.Path, table: tables.Table) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 from maskarc.evaluation import calibration, summary
 from maskarc.evaluation.report import runs, tables
 
+# Of one kind of pair; below, a page says that they are few.
+FEW = 30
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Headline:
@@ -27,7 +30,7 @@ def headlines(run: runs.Run) -> list[Headline]:
         note = f"accuracy, {told['pairs']:,} pairs"
         if drops.get(name, {}).get("same_pairs"):
             lost = tables.points(-drops[name]["accuracy"]["estimate"])
-            note = f"accuracy, {lost} points against {summary.BASE}"
+            note += f", {lost} points against {summary.BASE}"
         found.append(_headline(name, told["intervals"]["accuracy"], note))
     for kind in ("bare", "masked"):
         if run.identification and kind in run.identification:
@@ -53,6 +56,16 @@ def _headline(label: str, known: dict[str, Any], note: str) -> Headline:
 def findings(run: runs.Run) -> list[str]:
     """One sentence each on thresholds, failures and the list of pairs."""
     said = []
+    few = [
+        f"{name} ({min(told['genuine'], told['impostors'])})"
+        for name, told in run.result.get("conditions", {}).items()
+        if "reason" not in told and min(told["genuine"], told["impostors"]) < FEW
+    ]
+    if few:
+        said.append(
+            f"Fewer than {FEW} genuine or impostor pairs, and so little to be read "
+            f"from: {', '.join(few)}."
+        )
     costs = run.result.get("cross_thresholds", {}).get("accuracy", {})
     for chosen_on in (summary.BASE, calibration.POOLED):
         if chosen_on in costs and len(costs[chosen_on]) > 1:
@@ -66,8 +79,8 @@ def findings(run: runs.Run) -> list[str]:
                 f"{tables.share(at['far'])} of impostor pairs."
             )
     if run.images is not None:
-        kinds = len(run.failures)
-        said.append(f"{kinds or 'None'} of {run.images:,} images had no usable face.")
+        failed = len(run.failures)
+        said.append(f"{failed or 'None'} of {run.images:,} images had no usable face.")
     if "audit" in run.result:
         faults = run.result["audit"]["findings"]
         named = ", ".join(
@@ -83,7 +96,10 @@ def findings(run: runs.Run) -> list[str]:
 
 
 def differences(compared: dict[str, Any], names: tuple[str, str]) -> list[str]:
-    """What `comparison.compare` found, one sentence a condition."""
+    """What `comparison.compare` found, one sentence a condition.
+
+    A difference is called more than chance where interval and test agree.
+    """
     said = []
     for condition, told in compared["conditions"].items():
         if "reason" in told:
@@ -93,6 +109,7 @@ def differences(compared: dict[str, Any], names: tuple[str, str]) -> list[str]:
         better = names[int(value["estimate"] > 0)]
         points = 100 * abs(value["estimate"])
         is_certain = value["low"] is not None and value["low"] * value["high"] > 0
+        is_certain = is_certain and p_value < 0.05
         verdict = "more than chance explains" if is_certain else "chance may explain it"
         difference = f"{better} is better by {points:.2f} points of accuracy, {verdict}"
         if not points:

@@ -38,8 +38,8 @@ def test_charts_stand_in_one_page(drawn):
 
 def test_their_words_say_what_they_show(drawn):
     bare = runs_made.scores().where(condition="bare-bare")
-    rate = verification.tar_at_far(bare.similarity, bare.is_same, 0.01)
-    assert f"bare-bare {100 * rate:.1f} %" in drawn[0].text
+    area = verification.auc(bare.similarity, bare.is_same)
+    assert f"bare-bare {100 * area:.2f} %" in drawn[0].text
     equal = verification.eer(bare.similarity, bare.is_same)
     assert f"bare-bare {100 * equal:.1f} %" in drawn[1].text
     assert [key.label for key in drawn[0].keys] == ["bare-bare", "bare-masked"]

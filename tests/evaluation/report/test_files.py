@@ -61,7 +61,8 @@ def test_scores_are_those_of_the_pairs(page, told, run):
         shown = f"{100 * alone.accuracy:.2f} ({low:.2f} to {high:.2f})"
         assert row[4] == shown
         assert row[1:4] == [str(n) for n in (400, alone.genuine, alone.impostors)]
-        assert row[5].startswith(f"{100 * alone.eer:.2f} ")
+        assert row[5] == f"{100 * max(alone.genuine, alone.impostors) / 400:.2f}"
+        assert row[6].startswith(f"{100 * alone.eer:.2f} ")
     rows = page.tables["operating_points"]["rows"]
     assert rows[0][1:] == ["FAR 10 %", "FAR 1 %", "FAR 0.1 %", "FAR 0.01 %"]
     assert [row[3:] for row in rows[1:]] == [["refused"] * 2] * 2
@@ -71,8 +72,8 @@ def test_refusals_are_explained(told, run):
     impostors = int((~run.scores.where(condition="bare-bare").is_same).sum())
     notes = told["tables"]["operating_points"]["notes"]
     assert notes[1] == (
-        "Refused at FAR 0.01 %, on bare-bare, bare-masked: one false accept in 10,000 "
-        f"takes as many impostor pairs, and there are {impostors}."
+        "Refused at FAR 0.01 %, for one false accept in 10,000 takes as many impostor "
+        f"pairs: bare-bare has {impostors}; bare-masked has {impostors}."
     )
 
 
@@ -107,7 +108,7 @@ def test_numbers_of_the_page_are_those_of_the_files(page, told, written):
                     # As it is, or percent.
                     assert min(abs(value - number), abs(value - 100 * number)) <= error
                     checked += 1
-    assert checked > 300
+    assert checked > 250
 
 
 def test_nothing_is_asked_of_a_network(page, text):

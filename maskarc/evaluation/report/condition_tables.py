@@ -1,10 +1,8 @@
-"""Tables of scored pairs (`summary.summarise`) and of their failures."""
+"""Tables of each condition and of its groups (`summary.summarise`)."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from maskarc.evaluation import calibration, rates, summary
-from maskarc.evaluation.report import runs
+from maskarc.evaluation import rates, summary
 from maskarc.evaluation.report.tables import Column, Table
 
 _CONDITION = Column(key="condition", title="Condition")
@@ -13,20 +11,17 @@ _GROUP_TITLES = {
     "wear": ("Worn", "By how the mask is worn"),
     "yaw": ("Yaw", "By yaw of the more turned photo"),
 }
-_RULES = {"accuracy": "best accuracy", "eer": "equal error rates"}
 _DROPS = {"accuracy": "Accuracy", "auc": "AUC", "eer": "EER"}
 
 
-def of_run(run: runs.Run) -> list[Table]:
-    """The tables of a run's pairs, in the order of the page."""
-    result = run.result
-    if not result:
-        return []
-    found = [conditions(result), operating_points(result), drops(result)]
-    found += groups(result)
-    found += [one_threshold(result), thresholds(result), cross_thresholds(result)]
-    found += [audit(result), failures(run)]
-    return [table for table in found if table.rows]
+def of_result(result: dict[str, Any]) -> list[Table]:
+    """All of them, in the order of the page."""
+    return [
+        conditions(result),
+        operating_points(result),
+        drops(result),
+        *groups(result),
+    ]
 
 
 def conditions(result: dict[str, Any]) -> Table:
@@ -34,7 +29,7 @@ def conditions(result: dict[str, Any]) -> Table:
     rows, notes = [], []
     for name, told in result["conditions"].items():
         if "reason" in told:
-            rows.append((name, told["pairs"], *[None] * 6))
+            rows.append((name, told["pairs"], *[None] * 7))
             notes.append(f"{name} is not scored: {told['reason']}.")
             continue
         known = told["intervals"]
@@ -45,6 +40,7 @@ def conditions(result: dict[str, Any]) -> Table:
                 told["genuine"],
                 told["impostors"],
                 known["accuracy"],
+                max(told["genuine"], told["impostors"]) / told["pairs"],
                 known["eer"],
                 known["auc"],
                 told["failed_pairs"],
@@ -54,7 +50,8 @@ def conditions(result: dict[str, Any]) -> Table:
     notes.append(
         f"In brackets {100 * level:g} % intervals from "
         f"{result['bootstrap']['draws']:,} draws of people. Without brackets, no draw "
-        "differs: how rare errors are is not known."
+        "differs: how rare errors are is not known. A constant answer takes all pairs "
+        "for the kind there is more of."
     )
     return Table(
         name="conditions",
@@ -65,6 +62,7 @@ def conditions(result: dict[str, Any]) -> Table:
             Column(key="genuine", title="Genuine", form="count"),
             Column(key="impostors", title="Impostors", form="count"),
             Column(key="accuracy", title="Accuracy, %", form="interval"),
+            Column(key="constant", title="Constant answer, %", form="percent"),
             Column(key="eer", title="EER, %", form="interval"),
             Column(key="auc", title="AUC, %", form="interval"),
             Column(key="failed_pairs", title="Failed pairs", form="count"),
@@ -79,20 +77,21 @@ def operating_points(result: dict[str, Any]) -> Table:
     told = {n: c for n, c in result["conditions"].items() if "reason" not in c}
     fars = [point["far"] for point in next(iter(told.values()))["operating_points"]]
     rows, soft = [], []
-    refused: dict[tuple[float, int, int], list[str]] = {}
+    refused: dict[tuple[float, int], list[str]] = {}
     for name, condition in told.items():
         rows.append((name, *(condition["intervals"].get(f"tar@{f:g}") for f in fars)))
         for point in condition["operating_points"]:
             if point["tar"] is None:
-                why = point["far"], point["impostors_needed"], point["impostors"]
-                refused.setdefault(why, []).append(name)
+                why = point["far"], point["impostors_needed"]
+                there = f"{name} has {point['impostors']:,}"
+                refused.setdefault(why, []).append(there)
             elif not point["is_firm"]:
                 at = f"{name} at {100 * point['far']:g} %"
                 soft.append(f"{at} ({point['false_accepts']})")
     notes = [
-        f"Refused at FAR {100 * far:g} %, on {', '.join(names)}: one false accept in "
-        f"{needed:,} takes as many impostor pairs, and there are {count:,}."
-        for (far, needed, count), names in refused.items()
+        f"Refused at FAR {100 * far:g} %, for one false accept in {needed:,} takes as "
+        f"many impostor pairs: {'; '.join(names)}."
+        for (far, needed), names in refused.items()
     ]
     if soft:
         notes.append(
@@ -205,125 +204,4 @@ def _group(result: dict[str, Any], label: str) -> Table:
             "Rates at the condition's own best threshold, and at that of "
             f"{summary.BASE}. A loss is told from 20 pairs of each kind on.",
         ),
-    )
-
-
-def one_threshold(result: dict[str, Any]) -> Table:
-    """What the threshold of one condition costs on another."""
-    table = result["cross_thresholds"].get("accuracy", {})
-    names = list(dict.fromkeys(n for there in table.values() for n in there))
-    rows = []
-    for chosen_on, there in table.items():
-        threshold = next(iter(there.values()))["threshold"]
-        costs = [-there[n]["cost"] + 0.0 for n in names]
-        rows.append((chosen_on, threshold, *costs, min(costs)))
-    return Table(
-        name="one_threshold",
-        caption="Accuracy lost by a threshold from elsewhere, in percent points",
-        columns=(
-            Column(key="chosen_on", title="Threshold chosen on"),
-            Column(key="threshold", title="Threshold", form="similarity"),
-            *(Column(key=n, title=f"on {n}", form="points") for n in names),
-            Column(key="worst", title="At worst", form="points"),
-        ),
-        rows=tuple(rows),
-        notes=(
-            "Against the best threshold of the condition it is applied to. "
-            f"“{calibration.POOLED}” is chosen on all pairs at once.",
-        ),
-    )
-
-
-def thresholds(result: dict[str, Any]) -> Table:
-    """The thresholds that each condition would choose for itself."""
-    return Table(
-        name="thresholds",
-        caption="Thresholds that each condition would choose",
-        columns=(
-            _CONDITION,
-            Column(key="rule", title="Chosen for"),
-            *_AT_THRESHOLD,
-        ),
-        rows=tuple(
-            (name, _rule(rule), *(None if told is None else told[k] for k in _KEYS))
-            for name, rules in result["thresholds"].items()
-            for rule, told in rules.items()
-        ),
-    )
-
-
-def cross_thresholds(result: dict[str, Any]) -> Table:
-    """Every rule's thresholds, applied to every condition."""
-    return Table(
-        name="cross_thresholds",
-        caption="Thresholds of each condition, applied to each",
-        columns=(
-            Column(key="rule", title="Chosen for"),
-            Column(key="chosen_on", title="Chosen on"),
-            Column(key="applied_to", title="Applied to"),
-            *_AT_THRESHOLD,
-            Column(key="cost", title="Accuracy lost, points", form="percent"),
-        ),
-        rows=tuple(
-            (_rule(rule), chosen_on, applied_to, *(at[k] for k in (*_KEYS, "cost")))
-            for rule, table in result["cross_thresholds"].items()
-            for chosen_on, there in table.items()
-            for applied_to, at in there.items()
-        ),
-    )
-
-
-_KEYS = ("threshold", "far", "frr", "accuracy")
-_AT_THRESHOLD = (
-    Column(key="threshold", title="Threshold", form="similarity"),
-    Column(key="far", title="False accepts, %", form="percent"),
-    Column(key="frr", title="False rejects, %", form="percent"),
-    Column(key="accuracy", title="Accuracy, %", form="percent"),
-)
-
-
-def _rule(rule: str) -> str:
-    far = rule.removeprefix("far=")
-    return _RULES.get(rule) or f"false accepts ≤ {100 * float(far):g} %"
-
-
-def audit(result: dict[str, Any]) -> Table:
-    """What is wrong with the list of pairs."""
-    return Table(
-        name="audit",
-        caption="Faults of the list of pairs",
-        columns=(
-            Column(key="fault", title="Fault"),
-            Column(key="count", title="How often", form="count"),
-            Column(key="examples", title="Such as"),
-        ),
-        rows=tuple(
-            (name.replace("_", " "), found["count"], "; ".join(found["examples"]))
-            for name, found in result.get("audit", {}).get("findings", {}).items()
-        ),
-        notes=("Reported, not repaired: the scores above are of the list as it is.",),
-    )
-
-
-def failures(run: runs.Run) -> Table:
-    """The images that could not be embedded, or the pairs that failed for it."""
-    rows: Iterable[tuple[str, ...]] = run.failures
-    if not run.failures and run.images is None and run.scores is not None:
-        failed = run.scores.rows(run.scores.failed)
-        rows = zip(
-            (f"{a} – {b}" for a, b in zip(failed.first, failed.second, strict=True)),
-            failed.labels["condition"].tolist(),
-            ["one of the two"] * len(failed),
-            strict=True,
-        )
-    return Table(
-        name="failures",
-        caption="Photos without a usable face",
-        columns=(
-            Column(key="photo", title="Photo"),
-            Column(key="image", title="Image"),
-            Column(key="outcome", title="Outcome"),
-        ),
-        rows=tuple(tuple(row) for row in rows),
-        notes=("Their pairs count as “different people”; none is left out.",),
     )
