@@ -16,7 +16,7 @@ import numpy as np
 
 from maskarc import models
 from maskarc.convert import own_file
-from maskarc.models import convolution
+from maskarc.models import platform
 
 # Both understood by onnxruntime since 1.14.
 _OPSET, _IR_VERSION = 17, 8
@@ -45,7 +45,7 @@ def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
     backbone = models.create(backbone.name, **options)
     size, dim = backbone.image_size, backbone.embed_dim
     crops = jax.ShapeDtypeStruct((_BATCH, size, size, 3), jnp.uint8)
-    with convolution.portable():
+    with platform.portable():
         traced = jax.make_jaxpr(
             lambda crops: backbone.apply(weights.params, weights.stats, crops)[0]
         )(crops)

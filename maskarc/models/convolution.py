@@ -1,50 +1,46 @@
-"""Convolutions and the max-pool in the form that is quickest where they run.
+"""Convolutions in the form that is quickest where they run.
 
-On CPUs XLA's own are slow in places: 1×1 and depthwise convolutions, maps smaller than
-the kernel, the kernel's gradient on large maps, the gradient of a max-pool. Here these
-are written as matrix products, shifted sums and selections. What they give is the same
-to rounding, in value and in both gradients. Elsewhere XLA's own is always taken.
+On CPUs XLA's own are slow in places: depthwise and grouped ones, 1×1, maps smaller than
+the kernel, gradients of strided ones. Here these are matrix products and shifted sums,
+and large 3×3 ones take Winograd's form. What they give is the same to rounding, in value
+and in both gradients. On other platforms XLA's own is always taken.
 
-`benchmarks.train_step` and `benchmarks.convolution` say what it brings.
+`benchmarks.convolution` chose the forms, `docs/performance.md` says why.
 """
 
-import contextlib
-import contextvars
 import functools
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-_NHWC = ("NHWC", "HWIO", "NHWC")
-# Outputs of this side or less are a product over patches: maps smaller than the kernel.
-_SMALL_SIDE = 2
-# From these on, the kernel's gradient goes through a few images at a time, so that
-# their patches stay in the cache.
-_LARGE_SIDE, _LARGE_WIDTH, _IMAGES = 48, 48, 2
+from maskarc.models import platform, pooling, winograd
 
-_is_portable = contextvars.ContextVar("is_portable", default=False)
+# Outputs of this side or less are a product over patches: maps smaller than the kernel.
+SMALL_SIDE = 2
+# Strided ones likewise up to this side; beyond, the patches outgrow the cache.
+STRIDED_SIDE = 14
+# Winograd's form from so many outputs of a channel on, which pay for the transformed
+# kernel; and from so many features, which pay for the transformed maps.
+WINOGRAD_OUTPUTS, WINOGRAD_FEATURES = 1024, 32
+# From this side on the kernel's gradient goes through a few images at a time, so that
+# their patches stay in the cache.
+LARGE_SIDE = 28
+# Groups of more features than this are left to XLA.
+GROUP_FEATURES = 4
+
+
+Share = Callable[..., jax.Array]
 
 
 class Geometry(NamedTuple):
-    """Stride and padding ((top, bottom), (left, right)) of a square convolution."""
+    """Stride, padding ((top, bottom), (left, right)) and groups of a convolution."""
 
     stride: int
-    padding: tuple[tuple[int, int], tuple[int, int]]
-    groups: int
-
-
-@contextlib.contextmanager
-def portable() -> Iterator[None]:
-    """XLA's own forms, for what is traced inside: programs that run elsewhere."""
-    token = _is_portable.set(True)
-    try:
-        yield
-    finally:
-        _is_portable.reset(token)
+    padding: winograd.Padding
+    groups: int = 1
 
 
 def conv_general_dilated(
@@ -70,14 +66,11 @@ def conv_general_dilated(
     Returns:
       float[B, H', W', out].
     """
-    geometry = Geometry(
-        window_strides[0], tuple(map(tuple, padding)), feature_group_count
-    )
+    dilations = {*options.get("lhs_dilation", (1,)), *options.get("rhs_dilation", (1,))}
     is_plain = (
-        _is_slow_platform()
+        platform.has_quick_forms()
         and len(set(window_strides)) == 1
-        and {*options.get("lhs_dilation", (1,)), *options.get("rhs_dilation", (1,))}
-        == {1}
+        and dilations == {1}
         and options.get("precision") is None
         and options.get("preferred_element_type") is None
     )
@@ -90,88 +83,86 @@ def conv_general_dilated(
             feature_group_count=feature_group_count,
             **options,
         )
-    return convolve(geometry, x, kernel)
+    top_bottom, left_right = ((int(low), int(high)) for low, high in padding)
+    geometry = Geometry(
+        int(window_strides[0]), (top_bottom, left_right), feature_group_count
+    )
+    return convolve(geometry, x, _varying_like(x, kernel))
 
 
-def max_pool(
-    x: jax.Array, size: int, stride: int, padding: tuple[int, int] = (0, 0)
-) -> jax.Array:
-    """The largest of each size×size window; of equals the first gets the gradient.
+def _varying_like(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Inside `jax.shard_map` the kernel, marked as varying wherever x does.
 
-    Args:
-      x: float[B, H, W, C].
-      size: side of the window.
-      stride: between windows.
-      padding: (low, high) of both axes, of −∞.
-
-    Returns:
-      float[B, H', W', C].
+    The transposition of the mark sums the kernel's gradient over the devices.
     """
-    if _is_slow_platform():
-        return _max_pool(size, stride, padding, x)
-    return _xla_max_pool(size, stride, padding, x)
-
-
-def _is_slow_platform() -> bool:
-    return jax.default_backend() == "cpu" and not _is_portable.get()
+    axes = jax.typeof(x).vma - jax.typeof(kernel).vma
+    return lax.pcast(kernel, tuple(axes), to="varying") if axes else kernel
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """A convolution whose value and gradients each take their quickest form on CPUs."""
-    return _forward(geometry, x, kernel)
+    """A convolution whose value and gradients take their quickest form on CPUs.
+
+    It is computed in float32: CPUs have nothing quicker, and sums keep their places.
+    """
+    name = form(geometry, x.shape, kernel.shape)
+    return FORMS[name](geometry, *_wide(x, kernel)).astype(x.dtype)
 
 
-def _forward(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    form = {
-        "product": _product,
-        "shifts": _shifts,
-        "xla": _xla,
-        "chunks": _xla,
-    }[_form(geometry, x, kernel)]
-    return form(geometry, x, kernel)
+def _wide(*arrays: jax.Array) -> list[jax.Array]:
+    return [a.astype(jnp.promote_types(a.dtype, jnp.float32)) for a in arrays]
 
 
 def _saved(
     geometry: Geometry, x: jax.Array, kernel: jax.Array
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _forward(geometry, x, kernel), (x, kernel)
+    return convolve(geometry, x, kernel), (x, kernel)
 
 
 def _gradients(
     geometry: Geometry, saved: tuple[jax.Array, jax.Array], cotangent: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    x, kernel = saved
-    form = _form(geometry, x, kernel)
-    _, pull = jax.vjp(functools.partial(_forward, geometry), x, kernel)
-    to_x, to_kernel = pull(cotangent)  # what is not used is not computed
-    if form in ("chunks", "shifts") and jax.device_count() == 1:
-        to_kernel = _chunked_kernel_gradient(geometry, x, kernel, cotangent)
-    return to_x, to_kernel
+    dtypes = [a.dtype for a in saved]
+    x, kernel, cotangent = _wide(*saved, cotangent)
+    name = form(geometry, x.shape, kernel.shape)
+    # What is not used of these is not computed.
+    _, pull = jax.vjp(functools.partial(FORMS[name], geometry), x, kernel)
+    to_x, to_kernel = pull(cotangent)
+    if name == "winograd":
+        to_x = winograd.input_gradient(kernel, cotangent, geometry.padding)
+        to_kernel = winograd.kernel_gradient(x, cotangent, geometry.padding)
+    elif name == "shifts":
+        to_kernel = _by_image(_shifts_share, geometry, x, kernel, cotangent)
+    elif name == "xla" and geometry.groups == 1 and cotangent.shape[1] >= LARGE_SIDE:
+        to_kernel = _by_image(_patches_share, geometry, x, kernel, cotangent)
+    return to_x.astype(dtypes[0]), to_kernel.astype(dtypes[1])
 
 
 convolve.defvjp(_saved, _gradients)
 
 
-def _form(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> str:
-    """Which form is the quickest, by shape."""
-    rows, columns, inputs, outputs = kernel.shape
-    side = _output_side(geometry, x, kernel)
-    if geometry.groups == x.shape[-1] == outputs:
-        return "shifts"
+def form(
+    geometry: Geometry, x_shape: Sequence[int], kernel_shape: Sequence[int]
+) -> str:
+    """Which of `FORMS` is the quickest, by shape."""
+    rows, columns, inputs, outputs = kernel_shape
+    side = (x_shape[1] + sum(geometry.padding[0]) - rows) // geometry.stride + 1
+    across = (x_shape[2] + sum(geometry.padding[1]) - columns) // geometry.stride + 1
     if geometry.groups > 1:
-        return "xla"
-    if rows == columns == 1 or side <= _SMALL_SIDE:
+        if x_shape[1:] == (rows, columns, outputs) and side == across == inputs == 1:
+            return "whole"
+        return "shifts" if inputs <= GROUP_FEATURES else "xla"
+    if rows == columns == 1 or side <= SMALL_SIDE:
         return "product"
-    if side >= _LARGE_SIDE and outputs >= _LARGE_WIDTH:
-        return "chunks"
+    if geometry.stride > 1 and rows == columns == 3 and side <= STRIDED_SIDE:
+        return "product"
+    if (
+        (rows, columns, geometry.stride) == (3, 3, 1)
+        and min(inputs, outputs) >= WINOGRAD_FEATURES
+        and x_shape[0] * side * across >= WINOGRAD_OUTPUTS
+    ):
+        return "winograd"
     return "xla"
-
-
-def _output_side(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> int:
-    return (
-        x.shape[1] + sum(geometry.padding[0]) - kernel.shape[0]
-    ) // geometry.stride + 1
 
 
 def _xla(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -180,7 +171,7 @@ def _xla(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
         kernel,
         (geometry.stride, geometry.stride),
         geometry.padding,
-        dimension_numbers=_NHWC,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=geometry.groups,
     )
 
@@ -192,13 +183,113 @@ def _product(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
     return lax.dot_general(patches, flat, (((3,), (0,)), ((), ())))
 
 
+def _winograd(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return winograd.convolve(x, kernel, geometry.padding)
+
+
 def _shifts(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Depthwise: the sum of the shifted maps, each times one number a channel."""
-    taps = kernel.reshape(-1, 1, 1, 1, kernel.shape[-1])
-    windows = _windows(geometry, x, kernel.shape)
     return functools.reduce(
-        jnp.add, (window * tap for window, tap in zip(windows, taps, strict=True))
+        jnp.add,
+        (
+            window * tap.reshape(1, 1, 1, -1)
+            for source, taps in _by_group_feature(geometry, x, kernel)
+            for window, tap in zip(
+                _windows(geometry, source, kernel.shape), taps, strict=True
+            )
+        ),
     )
+
+
+def _whole(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Depthwise, with a kernel as large as the map: one weighted sum a channel."""
+    del geometry  # it has no place to move to
+    weights = kernel.reshape(1, *x.shape[1:])
+    return jnp.sum(x * weights, axis=(1, 2), keepdims=True)
+
+
+# Name → (geometry, x, kernel) → value.
+FORMS = {
+    "xla": _xla,
+    "product": _product,
+    "winograd": _winograd,
+    "shifts": _shifts,
+    "whole": _whole,
+}
+
+
+def _by_group_feature(
+    geometry: Geometry, x: jax.Array, kernel: jax.Array
+) -> list[tuple[jax.Array, jax.Array]]:
+    """A grouped convolution as depthwise ones, one for each feature of a group.
+
+    Returns:
+      For each feature the map [B, H, W, out] that holds it for every output of its
+      group, and the taps [n·m, out] that weigh it.
+    """
+    groups, (*_, inputs, outputs) = geometry.groups, kernel.shape
+    taps = kernel.reshape(-1, inputs, outputs)
+    if inputs == 1 and outputs == groups:
+        return [(x, taps[:, 0])]
+    grouped = x.reshape(*x.shape[:3], groups, inputs)
+    shape = (*x.shape[:3], groups, outputs // groups)
+    return [
+        (
+            jnp.broadcast_to(grouped[..., i : i + 1], shape).reshape(
+                *x.shape[:3], outputs
+            ),
+            taps[:, i],
+        )
+        for i in range(inputs)
+    ]
+
+
+def _by_image(
+    share: Share,
+    geometry: Geometry,
+    x: jax.Array,
+    kernel: jax.Array,
+    cotangent: jax.Array,
+) -> jax.Array:
+    """The kernel's gradient, an image a device at a time: it stays in the cache.
+
+    The images of a turn lie as far from each other as the shards of a batch do, and
+    are added up last: no device needs what another has but at the end.
+    """
+    devices = jax.device_count()
+    at_once = devices if len(x) % devices == 0 else 1
+
+    def turns(a: jax.Array) -> jax.Array:
+        return a.reshape(at_once, -1, *a.shape[1:]).swapaxes(0, 1)
+
+    shares = lax.map(
+        lambda some: share(geometry, some[0], kernel, some[1]),
+        (turns(x), turns(cotangent)),
+    )
+    return jnp.sum(shares, axis=(0, 1)).reshape(kernel.shape)
+
+
+def _patches_share(
+    geometry: Geometry, x: jax.Array, kernel: jax.Array, cotangent: jax.Array
+) -> jax.Array:
+    """float[B, n·m·features, out], each image's part of the kernel's gradient."""
+    patches = jnp.concatenate(_windows(geometry, x, kernel.shape), axis=-1)
+    patches, flat = (a.reshape(len(a), -1, a.shape[-1]) for a in (patches, cotangent))
+    return lax.dot_general(patches, flat, (((1,), (1,)), ((0,), (0,))))
+
+
+def _shifts_share(
+    geometry: Geometry, x: jax.Array, kernel: jax.Array, cotangent: jax.Array
+) -> jax.Array:
+    """float[B, n·m, features/groups, out], each image's part, for `_shifts`."""
+    shares = [
+        [
+            jnp.sum(window * cotangent, axis=(1, 2))
+            for window in _windows(geometry, source, kernel.shape)
+        ]
+        for source, _ in _by_group_feature(geometry, x, kernel)
+    ]
+    return jnp.stack([jnp.stack(share, axis=1) for share in shares], axis=2)
 
 
 def _windows(
@@ -206,95 +297,4 @@ def _windows(
 ) -> list[jax.Array]:
     """For each place in the kernel the map [B, H', W', C] that it sees."""
     x = jnp.pad(x, ((0, 0), *geometry.padding, (0, 0)))
-    return _shifted(x, kernel_shape[:2], geometry.stride)
-
-
-def _shifted(x: jax.Array, window: Sequence[int], stride: int) -> list[jax.Array]:
-    batch, height, width, channels = x.shape
-    reach = [
-        (side - size) // stride * stride + 1
-        for side, size in zip((height, width), window, strict=True)
-    ]
-    return [
-        lax.slice(
-            x,
-            (0, top, left, 0),
-            (batch, top + reach[0], left + reach[1], channels),
-            (1, stride, stride, 1),
-        )
-        for top, left in itertools.product(range(window[0]), range(window[1]))
-    ]
-
-
-def _chunked_kernel_gradient(
-    geometry: Geometry, x: jax.Array, kernel: jax.Array, cotangent: jax.Array
-) -> jax.Array:
-    """The kernel's gradient, summed in float32 over a few images at a time."""
-    is_depthwise = geometry.groups > 1
-    images = 1 if is_depthwise or len(x) % _IMAGES else _IMAGES
-
-    def add(total: jax.Array, chunk: tuple[jax.Array, jax.Array]) -> Any:
-        windows = _windows(geometry, chunk[0], kernel.shape)
-        if is_depthwise:
-            share = [jnp.sum(w * chunk[1], axis=(0, 1, 2)) for w in windows]
-            return total + jnp.stack(share), None
-        patches = jnp.concatenate(windows, axis=-1)
-        patches = patches.reshape(-1, patches.shape[-1])
-        return total + jnp.dot(
-            patches.T,
-            chunk[1].reshape(len(patches), -1),
-            preferred_element_type=jnp.float32,
-        ), None
-
-    chunks = [a.reshape(-1, images, *a.shape[1:]) for a in (x, cotangent)]
-    taps = kernel.shape[0] * kernel.shape[1] * kernel.shape[2]
-    zeros = jnp.zeros((taps, kernel.shape[-1]), jnp.float32)
-    total, _ = lax.scan(add, zeros, tuple(chunks))
-    return total.reshape(kernel.shape).astype(kernel.dtype)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def _max_pool(
-    size: int, stride: int, padding: tuple[int, int], x: jax.Array
-) -> jax.Array:
-    return _xla_max_pool(size, stride, padding, x)
-
-
-def _xla_max_pool(
-    size: int, stride: int, padding: tuple[int, int], x: jax.Array
-) -> jax.Array:
-    return lax.reduce_window(
-        x,
-        -jnp.inf,
-        lax.max,
-        (1, size, size, 1),
-        (1, stride, stride, 1),
-        ((0, 0), padding, padding, (0, 0)),
-    )
-
-
-def _max_pool_saved(
-    size: int, stride: int, padding: tuple[int, int], x: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    return _xla_max_pool(size, stride, padding, x), x
-
-
-def _max_pool_gradient(
-    size: int,
-    stride: int,
-    padding: tuple[int, int],
-    x: jax.Array,
-    cotangent: jax.Array,
-) -> tuple[jax.Array]:
-    def by_selection(x: jax.Array) -> jax.Array:
-        x = jnp.pad(x, ((0, 0), padding, padding, (0, 0)), constant_values=-jnp.inf)
-        return functools.reduce(
-            lambda best, other: jnp.where(other > best, other, best),
-            _shifted(x, (size, size), stride),
-        )
-
-    _, pull = jax.vjp(by_selection, x)
-    return pull(cotangent)
-
-
-_max_pool.defvjp(_max_pool_saved, _max_pool_gradient)
+    return pooling.shifted(x, (kernel_shape[0], kernel_shape[1]), geometry.stride)

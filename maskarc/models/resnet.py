@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from maskarc.models import convolution, layers
+from maskarc.models import layers, pooling
 
 STEMS = ("imagenet", "small")
 
@@ -154,7 +154,7 @@ class ResNet(nnx.Module):
         """The trunk: float[B, S, S, 3] in [−1, 1] → float[B, S/32, S/32, F]."""
         x = nnx.relu(self.bn1(self.conv1(images), use_running_average=not train))
         if self.stem == "imagenet":
-            x = convolution.max_pool(x, 3, 2, (1, 1))
+            x = pooling.max_pool(x, 3, 2, (1, 1))
         for block in self.blocks:
             x = block(x, train=train)
         return x

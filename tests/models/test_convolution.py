@@ -1,0 +1,106 @@
+"""Every form against XLA's own convolution, in value and in both gradients."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from maskarc import models
+from maskarc.models import convolution, platform
+
+# Name → (batch, side, features, out, kernel's side, stride, padding, groups, form).
+# Where a layer's real width would only take time, it is narrower.
+GEOMETRIES = {
+    "resnet, stem": (2, 32, 3, 8, 7, 2, 3, 1, "xla"),
+    "resnet, small stem": (2, 16, 3, 8, 3, 1, 1, 1, "xla"),
+    "resnet, 28": (2, 28, 32, 32, 3, 1, 1, 1, "winograd"),
+    "resnet, 14": (6, 14, 32, 40, 3, 1, 1, 1, "winograd"),
+    "resnet, 7": (24, 7, 32, 32, 3, 1, 1, 1, "winograd"),
+    "resnet, 4": (64, 4, 32, 32, 3, 1, 1, 1, "winograd"),
+    "resnet, few images": (2, 7, 32, 32, 3, 1, 1, 1, "xla"),
+    "resnet, 28 to 14": (3, 28, 16, 24, 3, 2, 1, 1, "product"),
+    "resnet, 7 to 4": (3, 7, 16, 24, 3, 2, 1, 1, "product"),
+    "resnet, maps of 2": (5, 2, 16, 16, 3, 1, 1, 1, "product"),
+    "resnet, 4 to 2": (5, 4, 16, 16, 3, 2, 1, 1, "product"),
+    "resnet, shortcut": (3, 28, 16, 24, 1, 2, 0, 1, "product"),
+    "resnet, shortcut of an odd map": (3, 7, 16, 24, 1, 2, 0, 1, "product"),
+    "bottleneck, 1×1": (3, 14, 16, 64, 1, 1, 0, 1, "product"),
+    "iresnet, 112 to 56": (2, 112, 8, 8, 3, 2, 1, 1, "xla"),
+    "iresnet, maps of 1": (4, 1, 8, 8, 3, 1, 1, 1, "product"),
+    "mbf, depthwise": (8, 14, 16, 16, 3, 1, 1, 16, "shifts"),
+    "mbf, depthwise, strided": (3, 28, 16, 16, 3, 2, 1, 16, "shifts"),
+    "mbf, depthwise, odd and strided": (3, 7, 16, 16, 3, 2, 1, 16, "shifts"),
+    "mbf, pool": (5, 7, 16, 16, 7, 1, 0, 16, "whole"),
+    "mbf, grouped": (8, 12, 16, 16, 3, 1, 1, 8, "shifts"),
+    "mbf, grouped, more outputs": (3, 12, 8, 16, 3, 1, 1, 4, "shifts"),
+    "wide groups": (2, 9, 32, 32, 3, 1, 1, 2, "xla"),
+    "dlib, stem": (2, 31, 3, 8, 7, 2, 0, 1, "xla"),
+    "dlib, strided without padding": (2, 15, 16, 16, 3, 2, 0, 1, "product"),
+    "dlib, 35": (1, 35, 32, 32, 3, 1, 1, 1, "winograd"),
+    "dlib, maps of 3": (3, 3, 16, 16, 3, 1, 1, 1, "xla"),
+}
+TOLERANCE = {"float32": 3e-6, "bfloat16": 1e-2}
+
+
+def drawn(name, dtype="float32"):
+    """x, kernel and a cotangent, and the convolution's geometry."""
+    batch, side, features, out, size, stride, pad, groups, _ = GEOMETRIES[name]
+    rng = np.random.default_rng(0)
+    geometry = convolution.Geometry(stride, ((pad, pad), (pad, pad)), groups)
+    after = (side + 2 * pad - size) // stride + 1
+    shapes = (
+        (batch, side, side, features),
+        (size, size, features // groups, out),
+        (batch, after, after, out),
+    )
+    return geometry, [jnp.asarray(rng.standard_normal(s), dtype) for s in shapes]
+
+
+def reference(geometry, x, kernel):
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        (geometry.stride,) * 2,
+        geometry.padding,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=geometry.groups,
+        precision="highest",
+    )
+
+
+def value_and_gradients(function, x, kernel, cotangent):
+    value, pull = jax.vjp(function, x, kernel)
+    return value, *pull(cotangent)
+
+
+def assert_close(got, expected, dtype="float32"):
+    for ours, theirs in zip(got, expected, strict=True):
+        assert ours.shape == theirs.shape
+        theirs = np.asarray(theirs, np.float64)
+        np.testing.assert_allclose(
+            np.asarray(ours, np.float64),
+            theirs,
+            rtol=0,
+            atol=TOLERANCE[dtype] * np.abs(theirs).max(),
+        )
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_equals_xlas_in_value_and_gradients(name, dtype):
+    geometry, (x, kernel, cotangent) = drawn(name, dtype)
+    assert convolution.form(geometry, x.shape, kernel.shape) == GEOMETRIES[name][-1]
+    ours = jax.jit(
+        functools.partial(
+            value_and_gradients, functools.partial(convolution.convolve, geometry)
+        )
+    )(x, kernel, cotangent)
+    wide = [a.astype(jnp.float32) for a in (x, kernel, cotangent)]
+    theirs = jax.jit(
+        functools.partial(value_and_gradients, functools.partial(reference, geometry))
+    )(*wide)
+    assert all(a.dtype == dtype for a in ours)
+    assert_close(ours, theirs, dtype)
