@@ -2,8 +2,8 @@
 
 On CPUs XLA's own are slow in places: depthwise and grouped ones, 1×1, maps smaller than
 the kernel, gradients of strided ones. Here these are matrix products and shifted sums,
-and large 3×3 ones take Winograd's form. What they give is the same to rounding, in value
-and in both gradients. On other platforms XLA's own is always taken.
+and large 3×3 ones take Winograd's form. What they give is the same to rounding, in
+value and in both gradients. On other platforms XLA's own is always taken.
 
 `benchmarks.convolution` chose the forms, `docs/performance.md` says why.
 """
@@ -95,8 +95,7 @@ def _varying_like(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
     The transposition of the mark sums the kernel's gradient over the devices.
     """
-    axes = jax.typeof(x).vma - jax.typeof(kernel).vma
-    return lax.pcast(kernel, tuple(axes), to="varying") if axes else kernel
+    return kernel + jnp.zeros_like(x, shape=(1,) * kernel.ndim, dtype=kernel.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))

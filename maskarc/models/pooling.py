@@ -55,7 +55,7 @@ def _saved(window: Window, x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _gradient(window: Window, x: jax.Array, cotangent: jax.Array) -> tuple[jax.Array]:
-    """Each input is at one place of a few windows: it gets theirs where it is chosen."""
+    """Each input is at one place of a few windows, and gets theirs if it is chosen."""
     size, stride, (low, _) = window
     chosen = _first_largest(window, x)
     reach = (size - 1) // stride

@@ -104,3 +104,71 @@ def test_equals_xlas_in_value_and_gradients(name, dtype):
     )(*wide)
     assert all(a.dtype == dtype for a in ours)
     assert_close(ours, theirs, dtype)
+
+
+@pytest.mark.parametrize("name", ["resnet, 14", "mbf, depthwise", "resnet, 4 to 2"])
+def test_under_other_transformations(name):
+    geometry, (x, kernel, cotangent) = drawn(name)
+
+    def loss(function, x, kernel):
+        return jnp.sum(function(x, kernel) * cotangent)
+
+    ours = functools.partial(loss, functools.partial(convolution.convolve, geometry))
+    theirs = functools.partial(loss, functools.partial(reference, geometry))
+    stacked = jnp.stack([kernel, 2 * kernel])
+    got = jax.vmap(jax.grad(jax.checkpoint(ours), argnums=1), (None, 0))(x, stacked)
+    want = jax.vmap(jax.grad(theirs, argnums=1), (None, 0))(x, stacked)
+    assert_close([got], [want])
+
+
+COLLECTIVES = ("all-gather", "all-to-all", "collective-permute", "reduce-scatter")
+SPLIT = {
+    "resnet, 14": (16, 14, 32, 40, 3, 1, 1, 1, "winograd"),
+    "resnet, stem": (16, 56, 3, 8, 7, 2, 3, 1, "xla"),
+    "mbf, depthwise": (16, 14, 16, 16, 3, 1, 1, 16, "shifts"),
+    "resnet, shortcut": (16, 14, 16, 24, 1, 2, 0, 1, "product"),
+}
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_split_over_devices_without_moving_maps(name, monkeypatch):
+    monkeypatch.setitem(GEOMETRIES, name, SPLIT[name])
+    geometry, arrays = drawn(name)
+    single = value_and_gradients(functools.partial(reference, geometry), *arrays)
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
+    spec = jax.sharding.PartitionSpec
+    split, whole = (
+        jax.sharding.NamedSharding(mesh, s) for s in (spec("data"), spec())
+    )
+    shardings = (split, whole, split)
+    placed = [jax.device_put(a, s) for a, s in zip(arrays, shardings, strict=True)]
+
+    def ours(x, kernel, cotangent):
+        def own(x, kernel):
+            return convolution.conv_general_dilated(
+                x,
+                kernel,
+                (geometry.stride,) * 2,
+                geometry.padding,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                feature_group_count=geometry.groups,
+            )
+
+        return value_and_gradients(own, x, kernel, cotangent)
+
+    # By jit: no device needs another's part but for the kernel's gradient.
+    compiled = (
+        jax.jit(ours, out_shardings=(split, split, whole)).lower(*placed).compile()
+    )
+    text = compiled.as_text()
+    assert "all-reduce" in text
+    assert not [name for name in COLLECTIVES if name in text]
+    assert_close(compiled(*placed), single)
+    # By hand, where the mark on the kernel makes the sum.
+    by_hand = jax.shard_map(
+        ours,
+        mesh=mesh,
+        in_specs=(spec("data"), spec(), spec("data")),
+        out_specs=(spec("data"), spec("data"), spec()),
+    )
+    assert_close(jax.jit(by_hand)(*placed), single)
