@@ -9,6 +9,7 @@ value and in both gradients. On other platforms XLA's own is always taken.
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,16 +19,17 @@ from jax import lax
 
 from maskarc.models import platform, pooling, winograd
 
-# Outputs of this side or less are a product over patches: maps smaller than the kernel.
-SMALL_SIDE = 2
+# Winograd's form from so many outputs of a channel on, which pay for the transformed
+# kernel; from so many features, which pay for the transformed maps; and from this side
+# on, where few tiles hang over the edge.
+WINOGRAD_OUTPUTS, WINOGRAD_FEATURES, WINOGRAD_SIDE = 512, 32, 4
+# Else maps of this side or less are a product over patches.
+SMALL_SIDE = 4
 # Strided ones likewise up to this side; beyond, the patches outgrow the cache.
 STRIDED_SIDE = 14
-# Winograd's form from so many outputs of a channel on, which pay for the transformed
-# kernel; and from so many features, which pay for the transformed maps.
-WINOGRAD_OUTPUTS, WINOGRAD_FEATURES = 1024, 32
-# From this side on the kernel's gradient goes through a few images at a time, so that
-# their patches stay in the cache.
-LARGE_SIDE = 28
+# From this side on the kernel's gradient goes through so many images at a time, so
+# that their patches stay in the cache.
+LARGE_SIDE, IMAGES = 28, 2
 # Groups of more features than this are left to XLA.
 GROUP_FEATURES = 4
 
@@ -131,9 +133,9 @@ def _gradients(
         to_x = winograd.input_gradient(kernel, cotangent, geometry.padding)
         to_kernel = winograd.kernel_gradient(x, cotangent, geometry.padding)
     elif name == "shifts":
-        to_kernel = _by_image(_shifts_share, geometry, x, kernel, cotangent)
+        to_kernel = _by_image(_shifts_share, 1, geometry, x, kernel, cotangent)
     elif name == "xla" and geometry.groups == 1 and cotangent.shape[1] >= LARGE_SIDE:
-        to_kernel = _by_image(_patches_share, geometry, x, kernel, cotangent)
+        to_kernel = _by_image(_patches_share, IMAGES, geometry, x, kernel, cotangent)
     return to_x.astype(dtypes[0]), to_kernel.astype(dtypes[1])
 
 
@@ -151,16 +153,17 @@ def form(
         if x_shape[1:] == (rows, columns, outputs) and side == across == inputs == 1:
             return "whole"
         return "shifts" if inputs <= GROUP_FEATURES else "xla"
-    if rows == columns == 1 or side <= SMALL_SIDE:
-        return "product"
-    if geometry.stride > 1 and rows == columns == 3 and side <= STRIDED_SIDE:
-        return "product"
     if (
         (rows, columns, geometry.stride) == (3, 3, 1)
         and min(inputs, outputs) >= WINOGRAD_FEATURES
         and x_shape[0] * side * across >= WINOGRAD_OUTPUTS
+        and min(side, across) >= WINOGRAD_SIDE
     ):
         return "winograd"
+    if rows == columns == 1 or side <= SMALL_SIDE:
+        return "product"
+    if geometry.stride > 1 and rows == columns == 3 and side <= STRIDED_SIDE:
+        return "product"
     return "xla"
 
 
@@ -245,18 +248,18 @@ def _by_group_feature(
 
 def _by_image(
     share: Share,
+    images: int,
     geometry: Geometry,
     x: jax.Array,
     kernel: jax.Array,
     cotangent: jax.Array,
 ) -> jax.Array:
-    """The kernel's gradient, an image a device at a time: it stays in the cache.
+    """The kernel's gradient, a few images a device at a time: they stay in the cache.
 
     The images of a turn lie as far from each other as the shards of a batch do, and
     are added up last: no device needs what another has but at the end.
     """
-    devices = jax.device_count()
-    at_once = devices if len(x) % devices == 0 else 1
+    at_once = math.gcd(len(x), images * jax.device_count())
 
     def turns(a: jax.Array) -> jax.Array:
         return a.reshape(at_once, -1, *a.shape[1:]).swapaxes(0, 1)

@@ -73,19 +73,15 @@ def kernel_gradient(x: jax.Array, cotangent: jax.Array, padding: Padding) -> jax
     widths = [(0, side % 2) for side in cotangent.shape[1:3]]
     cotangent = jnp.pad(cotangent, ((0, 0), *widths, (0, 0)))
     quarters = [cotangent[:, i::2, j::2] for i, j in itertools.product((0, 1), (0, 1))]
-    products = []
-    for (row, column), tile in zip(_PLACES, _input_tiles(x, padding), strict=True):
-        share = _signed_sum(quarters, 2, _GRADIENT[row], _GRADIENT[column])
-        products.append(
-            lax.dot_general(
-                tile.reshape(-1, tile.shape[-1]),
-                share.reshape(-1, share.shape[-1]),
-                (((0,), (0,)), ((), ())),
-            )
-        )
+    shares = [_signed_sum(quarters, 2, _GRADIENT[r], _GRADIENT[c]) for r, c in _PLACES]
+    products = lax.dot_general(
+        jnp.stack(_input_tiles(x, padding)),
+        jnp.stack(shares),
+        (((1, 2, 3), (1, 2, 3)), ((0,), (0,))),
+    )
     # Gᵀ from both sides.
-    rows = [_to_three(products[column::4]) for column in range(4)]
-    taps = [_to_three([rows[column][i] for column in range(4)]) for i in range(3)]
+    rows = [_to_three([products[4 * r + c] for r in range(4)]) for c in range(4)]
+    taps = [_to_three([rows[c][i] for c in range(4)]) for i in range(3)]
     return jnp.stack([jnp.stack(row) for row in taps])
 
 
@@ -109,10 +105,8 @@ def _multiplied(
     x: jax.Array, kernels: Sequence[jax.Array], padding: Padding, axis: int
 ) -> jax.Array:
     """Aᵀ[(G K Gᵀ) ⊙ (Bᵀ X B)]A, summed over x's features: an axis of the kernels."""
-    products = [
-        lax.dot_general(tile, matrix, (((3,), (axis,)), ((), ())))
-        for tile, matrix in zip(_input_tiles(x, padding), kernels, strict=True)
-    ]
+    tiles, matrices = jnp.stack(_input_tiles(x, padding)), jnp.stack(kernels)
+    products = lax.dot_general(tiles, matrices, (((4,), (axis + 1,)), ((0,), (0,))))
     outputs = [
         _signed_sum(products, 4, rows, columns)
         for rows, columns in itertools.product(_OUTPUT, _OUTPUT)

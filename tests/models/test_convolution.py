@@ -137,9 +137,7 @@ def test_split_over_devices_without_moving_maps(name, monkeypatch):
     single = value_and_gradients(functools.partial(reference, geometry), *arrays)
     mesh = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
     spec = jax.sharding.PartitionSpec
-    split, whole = (
-        jax.sharding.NamedSharding(mesh, s) for s in (spec("data"), spec())
-    )
+    split, whole = (jax.sharding.NamedSharding(mesh, s) for s in (spec("data"), spec()))
     shardings = (split, whole, split)
     placed = [jax.device_put(a, s) for a, s in zip(arrays, shardings, strict=True)]
 
