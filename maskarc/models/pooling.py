@@ -71,7 +71,8 @@ def _gradient(window: Window, x: jax.Array, cotangent: jax.Array) -> tuple[jax.A
             for left in range(column, size, stride)
         ]
         cells.append(functools.reduce(jnp.add, shares))
-    whole = winograd.interleave(cells, stride)
+    grid = jnp.stack(cells)
+    whole = winograd.interleave(grid.reshape(stride, stride, *grid.shape[1:]))
     # Inputs behind the last window have no gradient.
     missing = [(0, max(0, low + x.shape[axis] - whole.shape[axis])) for axis in (1, 2)]
     whole = jnp.pad(whole, ((0, 0), *missing, (0, 0)))

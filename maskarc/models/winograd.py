@@ -9,8 +9,6 @@ References:
   Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016.
 """
 
-import functools
-import itertools
 from collections.abc import Sequence
 
 import jax
@@ -18,12 +16,11 @@ import jax.numpy as jnp
 from jax import lax
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
-# Row r of Bᵀ and of Aᵀ: column → sign.
-_INPUT = ({0: 1, 2: -1}, {1: 1, 2: 1}, {2: 1, 1: -1}, {1: 1, 3: -1})
-_OUTPUT = ({0: 1, 1: 1, 2: 1}, {1: 1, 2: -1, 3: -1})
-# Column c of Aᵀ, likewise.
-_GRADIENT = ({0: 1}, {0: 1, 1: 1}, {0: 1, 1: -1}, {1: -1})
-_PLACES = tuple(itertools.product(range(4), range(4)))
+Matrix = tuple[tuple[float, ...], ...]
+
+_B: Matrix = ((1, 0, 0, 0), (0, 1, -1, 1), (-1, 1, 1, 0), (0, 0, 0, -1))
+_G: Matrix = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+_A: Matrix = ((1, 0), (1, 1), (1, -1), (0, -1))
 
 
 def convolve(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
@@ -37,7 +34,7 @@ def convolve(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
     Returns:
       float[B, H', W', out].
     """
-    return _multiplied(x, _kernel_tiles(kernel), padding, 0)
+    return _multiplied(x, kernel, padding, features_axis=2)
 
 
 def input_gradient(
@@ -54,9 +51,8 @@ def input_gradient(
       float[B, H, W, features].
     """
     # The convolution of the cotangent with the kernel turned round.
-    kernels = _kernel_tiles(kernel[::-1, ::-1])
     rows, columns = ((2 - low, 2 - high) for low, high in padding)
-    return _multiplied(cotangent, kernels, (rows, columns), 1)
+    return _multiplied(cotangent, kernel[::-1, ::-1], (rows, columns), features_axis=3)
 
 
 def kernel_gradient(x: jax.Array, cotangent: jax.Array, padding: Padding) -> jax.Array:
@@ -72,47 +68,43 @@ def kernel_gradient(x: jax.Array, cotangent: jax.Array, padding: Padding) -> jax
     """
     widths = [(0, side % 2) for side in cotangent.shape[1:3]]
     cotangent = jnp.pad(cotangent, ((0, 0), *widths, (0, 0)))
-    quarters = [cotangent[:, i::2, j::2] for i, j in itertools.product((0, 1), (0, 1))]
-    shares = [_signed_sum(quarters, 2, _GRADIENT[r], _GRADIENT[c]) for r, c in _PLACES]
+    rows = _times(_A, [cotangent[:, i::2] for i in range(2)])
+    shares = _times(_A, [rows[:, :, :, j::2] for j in range(2)])
+    over = (2, 3, 4)
     products = lax.dot_general(
-        jnp.stack(_input_tiles(x, padding)),
-        jnp.stack(shares),
-        (((1, 2, 3), (1, 2, 3)), ((0,), (0,))),
+        _input_tiles(x, padding), shares, ((over, over), ((0, 1), (0, 1)))
     )
-    # Gᵀ from both sides.
-    rows = [_to_three([products[4 * r + c] for r in range(4)]) for c in range(4)]
-    taps = [_to_three([rows[c][i] for c in range(4)]) for i in range(3)]
-    return jnp.stack([jnp.stack(row) for row in taps])
+    return _times(_transposed(_G), _moved(_times(_transposed(_G), products)))
 
 
-def interleave(parts: Sequence[jax.Array], period: int) -> jax.Array:
-    """Maps [B, H, W, C] of the places of a period×period cell, row by row, as one map.
+def interleave(cells: jax.Array) -> jax.Array:
+    """The maps of the places of a cell as one map.
+
+    Args:
+      cells: [rows, columns, B, H, W, C].
 
     Returns:
-      float[B, period·H, period·W, C].
+      [B, rows·H, columns·W, C].
     """
-    batch, height, width, channels = parts[0].shape
-    rows = [
-        jnp.concatenate(parts[start : start + period], axis=-1)
-        for start in range(0, period**2, period)
-    ]
-    return jnp.stack(rows, axis=2).reshape(
-        batch, period * height, period * width, channels
+    rows, columns, batch, height, width, channels = cells.shape
+    return cells.transpose(2, 3, 0, 4, 1, 5).reshape(
+        batch, rows * height, columns * width, channels
     )
 
 
 def _multiplied(
-    x: jax.Array, kernels: Sequence[jax.Array], padding: Padding, axis: int
+    x: jax.Array, kernel: jax.Array, padding: Padding, *, features_axis: int
 ) -> jax.Array:
-    """Aᵀ[(G K Gᵀ) ⊙ (Bᵀ X B)]A, summed over x's features: an axis of the kernels."""
-    tiles, matrices = jnp.stack(_input_tiles(x, padding)), jnp.stack(kernels)
-    products = lax.dot_general(tiles, matrices, (((4,), (axis + 1,)), ((0,), (0,))))
-    outputs = [
-        _signed_sum(products, 4, rows, columns)
-        for rows, columns in itertools.product(_OUTPUT, _OUTPUT)
-    ]
+    """Aᵀ[(G K Gᵀ) ⊙ (Bᵀ X B)]A; `features_axis` of the kernel is x's last axis."""
+    kernels = _times(_G, _moved(_times(_G, kernel)))
+    products = lax.dot_general(
+        _input_tiles(x, padding),
+        kernels,
+        (((5,), (features_axis,)), ((0, 1), (0, 1))),
+    )
+    outputs = _times(_transposed(_A), _moved(_times(_transposed(_A), products)))
     height, width = _sides(x, padding)
-    return interleave(outputs, 2)[:, :height, :width]
+    return interleave(outputs)[:, :height, :width]
 
 
 def _sides(x: jax.Array, padding: Padding) -> tuple[int, int]:
@@ -120,64 +112,32 @@ def _sides(x: jax.Array, padding: Padding) -> tuple[int, int]:
     return height, width
 
 
-def _input_tiles(x: jax.Array, padding: Padding) -> list[jax.Array]:
-    """Bᵀ X B of all tiles: 16 of float[B, tiles, tiles, features]."""
+def _input_tiles(x: jax.Array, padding: Padding) -> jax.Array:
+    """Bᵀ X B of all tiles: float[4 columns, 4 rows, B, tiles, tiles, features]."""
     # An odd side takes one more row, so that the last tile is whole.
     widths = [
         (low, high + side % 2)
         for (low, high), side in zip(padding, _sides(x, padding), strict=True)
     ]
     x = jnp.pad(x, ((0, 0), *widths, (0, 0)))
-    batch, height, width, features = x.shape
-    seen = [
-        lax.slice(
-            x,
-            (0, top, left, 0),
-            (batch, height - 3 + top, width - 3 + left, features),
-            (1, 2, 2, 1),
-        )
-        for top, left in _PLACES
+    height, width = x.shape[1] - 3, x.shape[2] - 3
+    rows = _times(_transposed(_B), [x[:, i : i + height : 2] for i in range(4)])
+    return _times(_transposed(_B), [rows[:, :, :, j : j + width : 2] for j in range(4)])
+
+
+def _times(matrix: Matrix, parts: Sequence[jax.Array] | jax.Array) -> jax.Array:
+    """A matrix times parts that are alike: its rows are the new leading axis."""
+    sums = [
+        sum(factor * part for factor, part in zip(row, parts, strict=True) if factor)
+        for row in matrix
     ]
-    return [
-        _signed_sum(seen, 4, rows, columns)
-        for rows, columns in itertools.product(_INPUT, _INPUT)
-    ]
+    return jnp.stack(sums)
 
 
-def _kernel_tiles(kernel: jax.Array) -> list[jax.Array]:
-    """G K Gᵀ: 16 of float[features, out]."""
-    columns = [_to_four([kernel[i, j] for i in range(3)]) for j in range(3)]
-    rows = [_to_four([columns[j][r] for j in range(3)]) for r in range(4)]
-    return [tile for row in rows for tile in row]
+def _moved(parts: jax.Array) -> jax.Array:
+    """The next axis leads: one matrix is applied to rows, the next to columns."""
+    return parts.swapaxes(0, 1)
 
 
-def _to_four(taps: Sequence[jax.Array]) -> list[jax.Array]:
-    """G times three taps."""
-    outer, inner = 0.5 * (taps[0] + taps[2]), 0.5 * taps[1]
-    return [taps[0], outer + inner, outer - inner, taps[2]]
-
-
-def _to_three(places: Sequence[jax.Array]) -> list[jax.Array]:
-    """Gᵀ times four places."""
-    outer = 0.5 * (places[1] + places[2])
-    return [places[0] + outer, 0.5 * (places[1] - places[2]), places[3] + outer]
-
-
-def _signed_sum(
-    parts: Sequence[jax.Array],
-    width: int,
-    rows: dict[int, int],
-    columns: dict[int, int],
-) -> jax.Array:
-    """Σ ±parts over the chosen rows and columns of a grid `width` wide."""
-    terms = [
-        (sign * other, parts[width * row + column])
-        for row, sign in rows.items()
-        for column, other in columns.items()
-    ]
-    first = terms[0][1] if terms[0][0] > 0 else -terms[0][1]
-    return functools.reduce(
-        lambda total, term: total + term[1] if term[0] > 0 else total - term[1],
-        terms[1:],
-        first,
-    )
+def _transposed(matrix: Matrix) -> Matrix:
+    return tuple(zip(*matrix, strict=True))
