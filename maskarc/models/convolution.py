@@ -22,17 +22,16 @@ from maskarc.models import platform, pooling, winograd
 # Winograd's form from so many outputs of a channel on, which pay for the transformed
 # kernel; from so many features, which pay for the transformed maps; and from this side
 # on, where few tiles hang over the edge.
-WINOGRAD_OUTPUTS, WINOGRAD_FEATURES, WINOGRAD_SIDE = 512, 32, 4
+WINOGRAD_OUTPUTS, WINOGRAD_FEATURES, WINOGRAD_SIDE = 512, 128, 4
 # Else maps of this side or less are a product over patches.
 SMALL_SIDE = 4
 # Strided ones likewise up to this side; beyond, the patches outgrow the cache.
-STRIDED_SIDE = 14
-# From this side on the kernel's gradient goes through so many images at a time, so
-# that their patches stay in the cache.
-LARGE_SIDE, IMAGES = 28, 2
+STRIDED_SIDE = 7
+# From this side on, and for so few features, the kernel's gradient is a product over
+# patches, of so many images at a time that they stay in the cache.
+LARGE_SIDE, FEW_FEATURES, IMAGES = 28, 4, 2
 # Groups of more features than this are left to XLA.
 GROUP_FEATURES = 4
-
 
 Share = Callable[..., jax.Array]
 
@@ -100,13 +99,20 @@ def _varying_like(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return kernel + jnp.zeros_like(x, shape=(1,) * kernel.ndim, dtype=kernel.dtype)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """A convolution whose value and gradients take their quickest form on CPUs.
+    """A convolution in the form that is quickest on CPUs."""
+    return in_form(form(geometry, x.shape, kernel.shape), geometry, x, kernel)
 
-    It is computed in float32: CPUs have nothing quicker, and sums keep their places.
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def in_form(
+    name: str, geometry: Geometry, x: jax.Array, kernel: jax.Array
+) -> jax.Array:
+    """A convolution in one of `FORMS`, which must know its geometry.
+
+    It is computed in float32: few CPUs have anything quicker, and sums keep their
+    places.
     """
-    name = form(geometry, x.shape, kernel.shape)
     return FORMS[name](geometry, *_wide(x, kernel)).astype(x.dtype)
 
 
@@ -115,17 +121,19 @@ def _wide(*arrays: jax.Array) -> list[jax.Array]:
 
 
 def _saved(
-    geometry: Geometry, x: jax.Array, kernel: jax.Array
+    name: str, geometry: Geometry, x: jax.Array, kernel: jax.Array
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return convolve(geometry, x, kernel), (x, kernel)
+    return in_form(name, geometry, x, kernel), (x, kernel)
 
 
 def _gradients(
-    geometry: Geometry, saved: tuple[jax.Array, jax.Array], cotangent: jax.Array
+    name: str,
+    geometry: Geometry,
+    saved: tuple[jax.Array, jax.Array],
+    cotangent: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     dtypes = [a.dtype for a in saved]
     x, kernel, cotangent = _wide(*saved, cotangent)
-    name = form(geometry, x.shape, kernel.shape)
     # What is not used of these is not computed.
     _, pull = jax.vjp(functools.partial(FORMS[name], geometry), x, kernel)
     to_x, to_kernel = pull(cotangent)
@@ -134,12 +142,12 @@ def _gradients(
         to_kernel = winograd.kernel_gradient(x, cotangent, geometry.padding)
     elif name == "shifts":
         to_kernel = _by_image(_shifts_share, 1, geometry, x, kernel, cotangent)
-    elif name == "xla" and geometry.groups == 1 and cotangent.shape[1] >= LARGE_SIDE:
+    elif name == "patches":
         to_kernel = _by_image(_patches_share, IMAGES, geometry, x, kernel, cotangent)
     return to_x.astype(dtypes[0]), to_kernel.astype(dtypes[1])
 
 
-convolve.defvjp(_saved, _gradients)
+in_form.defvjp(_saved, _gradients)
 
 
 def form(
@@ -164,6 +172,8 @@ def form(
         return "product"
     if geometry.stride > 1 and rows == columns == 3 and side <= STRIDED_SIDE:
         return "product"
+    if side >= LARGE_SIDE and inputs <= FEW_FEATURES:
+        return "patches"
     return "xla"
 
 
@@ -213,6 +223,7 @@ def _whole(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
 # Name → (geometry, x, kernel) → value.
 FORMS = {
     "xla": _xla,
+    "patches": _xla,  # whose kernel's gradient is a product over patches
     "product": _product,
     "winograd": _winograd,
     "shifts": _shifts,

@@ -14,21 +14,22 @@ from maskarc.models import convolution, platform
 # Name → (batch, side, features, out, kernel's side, stride, padding, groups, form).
 # Where a layer's real width would only take time, it is narrower.
 GEOMETRIES = {
-    "resnet, stem": (2, 32, 3, 8, 7, 2, 3, 1, "xla"),
+    "resnet, stem": (2, 56, 3, 8, 7, 2, 3, 1, "patches"),
     "resnet, small stem": (2, 16, 3, 8, 3, 1, 1, 1, "xla"),
-    "resnet, 28": (2, 28, 32, 32, 3, 1, 1, 1, "winograd"),
-    "resnet, 14": (6, 14, 32, 40, 3, 1, 1, 1, "winograd"),
-    "resnet, 7": (24, 7, 32, 32, 3, 1, 1, 1, "winograd"),
-    "resnet, 4": (64, 4, 32, 32, 3, 1, 1, 1, "winograd"),
-    "resnet, few images": (2, 7, 32, 32, 3, 1, 1, 1, "xla"),
-    "resnet, 28 to 14": (3, 28, 16, 24, 3, 2, 1, 1, "product"),
+    "resnet, 28": (2, 28, 64, 64, 3, 1, 1, 1, "xla"),
+    "resnet, 14": (3, 14, 128, 136, 3, 1, 1, 1, "winograd"),
+    "resnet, 7": (11, 7, 128, 128, 3, 1, 1, 1, "winograd"),
+    "resnet, 4": (32, 4, 128, 128, 3, 1, 1, 1, "winograd"),
+    "resnet, few images": (2, 7, 128, 128, 3, 1, 1, 1, "xla"),
+    "resnet, 28 to 14": (3, 28, 16, 24, 3, 2, 1, 1, "xla"),
+    "resnet, 14 to 7": (3, 14, 16, 24, 3, 2, 1, 1, "product"),
     "resnet, 7 to 4": (3, 7, 16, 24, 3, 2, 1, 1, "product"),
     "resnet, maps of 2": (5, 2, 16, 16, 3, 1, 1, 1, "product"),
     "resnet, 4 to 2": (5, 4, 16, 16, 3, 2, 1, 1, "product"),
     "resnet, shortcut": (3, 28, 16, 24, 1, 2, 0, 1, "product"),
     "resnet, shortcut of an odd map": (3, 7, 16, 24, 1, 2, 0, 1, "product"),
     "bottleneck, 1×1": (3, 14, 16, 64, 1, 1, 0, 1, "product"),
-    "iresnet, 112 to 56": (2, 112, 8, 8, 3, 2, 1, 1, "xla"),
+    "iresnet, 112 to 56": (2, 80, 8, 8, 3, 2, 1, 1, "xla"),
     "iresnet, maps of 1": (4, 1, 8, 8, 3, 1, 1, 1, "product"),
     "mbf, depthwise": (8, 14, 16, 16, 3, 1, 1, 16, "shifts"),
     "mbf, depthwise, strided": (3, 28, 16, 16, 3, 2, 1, 16, "shifts"),
@@ -39,8 +40,8 @@ GEOMETRIES = {
     "wide groups": (2, 9, 32, 32, 3, 1, 1, 2, "xla"),
     "dlib, stem": (2, 31, 3, 8, 7, 2, 0, 1, "xla"),
     "dlib, strided without padding": (2, 15, 16, 16, 3, 2, 0, 1, "product"),
-    "dlib, 35": (1, 35, 32, 32, 3, 1, 1, 1, "winograd"),
-    "dlib, maps of 3": (3, 3, 16, 16, 3, 1, 1, 1, "xla"),
+    "dlib, 35": (1, 35, 128, 128, 3, 1, 1, 1, "winograd"),
+    "dlib, maps of 3": (3, 3, 16, 16, 3, 1, 1, 1, "product"),
 }
 TOLERANCE = {"float32": 3e-6, "bfloat16": 1e-2}
 
@@ -123,8 +124,8 @@ def test_under_other_transformations(name):
 
 COLLECTIVES = ("all-gather", "all-to-all", "collective-permute", "reduce-scatter")
 SPLIT = {
-    "resnet, 14": (16, 14, 32, 40, 3, 1, 1, 1, "winograd"),
-    "resnet, stem": (16, 56, 3, 8, 7, 2, 3, 1, "xla"),
+    "resnet, 14": (16, 14, 128, 128, 3, 1, 1, 1, "winograd"),
+    "resnet, stem": (16, 56, 3, 8, 7, 2, 3, 1, "patches"),
     "mbf, depthwise": (16, 14, 16, 16, 3, 1, 1, 16, "shifts"),
     "resnet, shortcut": (16, 14, 16, 24, 1, 2, 0, 1, "product"),
 }
@@ -170,3 +171,86 @@ def test_split_over_devices_without_moving_maps(name, monkeypatch):
         out_specs=(spec("data"), spec("data"), spec()),
     )
     assert_close(jax.jit(by_hand)(*placed), single)
+
+
+def test_jit_equals_eager():
+    geometry, (x, kernel, _) = drawn("resnet, 4")
+    function = functools.partial(convolution.convolve, geometry)
+    assert_close([jax.jit(function)(x, kernel)], [function(x, kernel)])
+
+
+@pytest.mark.parametrize("name", ["resnet, 14", "dlib, stem", "mbf, depthwise"])
+def test_equals_pytorchs_in_value_and_gradients(name):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    geometry, arrays = drawn(name)
+    x, kernel, cotangent = (torch.tensor(np.asarray(a)) for a in arrays)
+    x = x.permute(0, 3, 1, 2).requires_grad_()
+    kernel = kernel.permute(3, 2, 0, 1).requires_grad_()
+    value = torch.nn.functional.conv2d(
+        x,
+        kernel,
+        stride=geometry.stride,
+        padding=geometry.padding[0][0],
+        groups=geometry.groups,
+    )
+    value.backward(cotangent.permute(0, 3, 1, 2))
+    theirs = (
+        value.detach().permute(0, 2, 3, 1).numpy(),
+        x.grad.permute(0, 2, 3, 1).numpy(),
+        kernel.grad.permute(2, 3, 1, 0).numpy(),
+    )
+    function = functools.partial(convolution.convolve, geometry)
+    assert_close(value_and_gradients(function, *arrays), theirs)
+
+
+# One of each family; narrow, but wide enough for Winograd's form.
+NETWORKS = {
+    "resnet18": {"image_size": 128, "width": 64},
+    "resnet50": {"image_size": 64, "width": 8},
+    "iresnet18": {"image_size": 32, "width": 8},
+    "mbf": {"image_size": 32, "width": 8},
+    "dlib_resnet29": {"image_size": 103, "width": 8},
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_embeds_the_same_in_portable_forms(name):
+    backbone = models.create(name, embed_dim=8, **NETWORKS[name])
+    params, stats = backbone.init(jax.random.key(0))
+    side = backbone.image_size
+    crops = np.random.default_rng(0).integers(0, 256, (8, side, side, 3), np.uint8)
+
+    # Two functions: the jit of one would keep the first form.
+    def programs():
+        return jax.jit(lambda *a: backbone.apply(*a)[0])
+
+    ours = programs().lower(params, stats, crops)
+    with platform.portable():
+        plain = programs().lower(params, stats, crops)
+    convolutions = [p.as_text().count("stablehlo.convolution") for p in (ours, plain)]
+    assert convolutions[0] < convolutions[1] == convolutions_of(params)
+    np.testing.assert_allclose(
+        ours.compile()(params, stats, crops),
+        plain.compile()(params, stats, crops),
+        rtol=1e-3,
+        atol=1e-4,
+    )
+
+
+def convolutions_of(params):
+    return sum(leaf.ndim == 4 for leaf in jax.tree.leaves(params))
+
+
+def test_other_platforms_take_xlas_own(monkeypatch):
+    geometry, (x, kernel, _) = drawn("resnet, 14")
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    traced = jax.make_jaxpr(
+        lambda x, kernel: convolution.conv_general_dilated(
+            x,
+            kernel,
+            (1, 1),
+            geometry.padding,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+    )(x, kernel)
+    assert [e.primitive.name for e in traced.eqns] == ["conv_general_dilated"]
