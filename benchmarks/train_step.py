@@ -3,12 +3,20 @@
     python -m benchmarks.train_step [--batches=32,100] [--classes=1000,10000]
 
 ResNet-18 at 112×112 with ArcFace's head and SGD: forward, loss, gradients, update. Each
-way is a process of its own; they take turns of a few steps, so that a machine that is
-slow for a minute is slow for all. Each turn is bracketed by a matrix product, whose rate
-says what the machine gives at that time: the floor is the step's operations at that rate.
+way is a process of its own and sleeps while others have their turn; turns are short, so
+that a machine that is slow for a minute is slow for all. `xla` is maskarc without its
+own forms of convolutions. Beside wall time stands the processor's (of all cores), which
+other programs disturb less. A matrix product (XLA's) before each round says what the
+machine gives at that time: the floor is the step's operations at that rate.
+
+The last line is arithmetic, not a measurement: the operations and bytes of the program
+with XLA's own convolutions, as compiled here, over what an A100's data sheet promises.
 """
 
+import contextlib
 import json
+import os
+import resource
 import subprocess
 import sys
 import time
@@ -20,16 +28,27 @@ from absl import app, flags
 _BATCHES = flags.DEFINE_list("batches", ["32", "100"], "Images a step.")
 _CLASSES = flags.DEFINE_list("classes", ["1000", "10000"], "Identities.")
 _WAYS = flags.DEFINE_list(
-    "ways", ["maskarc", "torch", "maskarc_bf16", "torch_bf16", "torch_nchw"], "Which."
+    "ways",
+    ["maskarc", "xla", "torch", "maskarc_bf16", "torch_bf16", "torch_nchw"],
+    "Which.",
 )
 _MODEL = flags.DEFINE_string("model", "resnet18", "PyTorch's is ResNet-18 always.")
 _WIDTH = flags.DEFINE_integer("width", 64, "Features of the first stage.")
 _SIZE = flags.DEFINE_integer("size", 112, "Side of the crops.")
 _TURNS = flags.DEFINE_integer("turns", 5, "Turns of each way.")
-_SECONDS = flags.DEFINE_float("seconds", 4.0, "Least time of a turn.")
+_SECONDS = flags.DEFINE_float("seconds", 1.0, "Least time of a turn.")
+_HUGE = flags.DEFINE_bool("huge_pages", False, "Ask glibc for them, for every way.")
 _WORKER = flags.DEFINE_string("worker", "", "For the benchmark's own use.")
 
 Step = Callable[[], None]
+
+# So small that the same images stay new: once they are learnt, gradients fall below
+# 1e-38, where processors are slow, and the figures say something about that instead.
+_RATE = 1e-6
+# Of the matrix product.
+_SIDE = 1536
+# NVIDIA's data sheet of the A100 80GB SXM: float32 operations and bytes a second.
+_A100 = (19.5e12, 2.039e12)
 
 
 def main(_) -> None:
@@ -44,47 +63,54 @@ def main(_) -> None:
 
 def compare(batch: int, classes: int) -> None:
     """Prints one table: a row a way."""
-    setting = f"batch {batch}, {classes} classes"
-    workers = {}
-    for way in _WAYS.value:
-        workers[way] = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "benchmarks.train_step",
-                f"--worker={way}",
-                f"--batches={batch}",
-                f"--classes={classes}",
-                f"--model={_MODEL.value}",
-                f"--width={_WIDTH.value}",
-                f"--size={_SIZE.value}",
-                f"--seconds={_SECONDS.value}",
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    given = {
+        "batches": batch,
+        "classes": classes,
+        **{f.name: f.value for f in (_MODEL, _WIDTH, _SIZE, _SECONDS)},
+    }
+    workers = {way: start(way, given) for way in ("probe", *_WAYS.value)}
     first = {way: ask(worker) for way, worker in workers.items()}
-    turns: dict[str, list[float]] = {way: [] for way in workers}
-    probes = []
+    turns: dict[str, list[dict[str, float]]] = {way: [] for way in workers}
     for _ in range(_TURNS.value):
         for way, worker in workers.items():
-            probes.append(matmul_rate())
-            turns[way].append(ask(worker)["seconds"])
+            turns[way].append(ask(worker))
     for worker in workers.values():
         worker.communicate("stop\n")
-    reference = np.median(turns[_WAYS.value[0]])
-    floor = 3 * operations() * batch / np.median(probes)
-    print(f"\n{setting}; matrix product {np.median(probes) / 1e9:.0f} GFLOP/s")
-    for way, seconds in turns.items():
-        median = np.median(seconds)
+    rate = 2 * _SIDE**3 / np.median([turn["seconds"] for turn in turns.pop("probe")])
+    floor = 3 * operations() * batch / rate
+    print(f"\n{batch=}, {classes=}; matrix product {rate / 1e9:.0f} GFLOP/s")
+    for way, taken in turns.items():
+        wall = [turn["seconds"] for turn in taken]
+        cpu = np.median([turn["cpu"] for turn in taken])
+        median = np.median(wall)
+        # Turn by turn: both ways had the same weather.
+        ratios = [
+            turn["seconds"] / own
+            for turn, own in zip(turns[_WAYS.value[0]], wall, strict=True)
+        ]
         print(
-            f"{way:13} {batch / median:7.1f} images/s  "
-            f"{median * 1e3:7.0f} ms [{min(seconds) * 1e3:.0f}–{max(seconds) * 1e3:.0f}]"
-            f"  {reference / median:5.2f}× {_WAYS.value[0]}  "
-            f"{floor / median:4.0%} of the floor  "
-            f"first call {first[way]['seconds']:.1f} s"
+            f"{way:13} {batch / median:6.1f} images/s {median * 1e3:6.0f} ms "
+            f"[{min(wall) * 1e3:.0f}–{max(wall) * 1e3:.0f}], CPU {cpu * 1e3:6.0f} ms; "
+            f"{np.median(ratios):5.2f}× {_WAYS.value[0]}, {floor / median:4.0%} of the "
+            f"floor; first call {first[way]['seconds']:.1f} s, "
+            f"peak {taken[-1]['megabytes']:.0f} MB"
         )
+    print(arithmetic(batch, classes))
+
+
+def start(way: str, given: dict[str, object]) -> subprocess.Popen[str]:
+    """A worker, which sleeps until it is asked."""
+    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    if _HUGE.value:
+        environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+    arguments = [f"--{name}={value}" for name, value in given.items()]
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.train_step", f"--worker={way}", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
 
 
 def ask(worker: subprocess.Popen[str]) -> dict[str, float]:
@@ -97,12 +123,24 @@ def ask(worker: subprocess.Popen[str]) -> dict[str, float]:
 def serve(way: str) -> None:
     """A worker: a line in, a turn, the seconds of a step out."""
     framework, _, variant = way.partition("_")
-    step = {"maskarc": maskarc_step, "torch": torch_step}[framework](variant)
+    steps = {
+        "maskarc": maskarc_step,
+        "xla": maskarc_step,
+        "torch": torch_step,
+        "probe": probe_step,
+    }
+    with _forms(framework):
+        step = steps[framework](variant)
+        serve_step(step)
+
+
+def serve_step(step: Step) -> None:
+    """A line in, a turn, its figures out; the first turn is one call."""
     is_first = True
     for line in sys.stdin:
         if line.strip() != "go":
             return
-        count, start = 0, time.perf_counter()
+        count, start, cpu = 0, time.perf_counter(), time.process_time()
         while count == 0 or (
             not is_first and time.perf_counter() - start < _SECONDS.value
         ):
@@ -110,16 +148,47 @@ def serve(way: str) -> None:
             count += 1
         is_first = False
         seconds = (time.perf_counter() - start) / count
-        print(json.dumps({"seconds": seconds}), flush=True)
+        figures = {
+            "seconds": seconds,
+            "cpu": (time.process_time() - cpu) / count,
+            "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        print(json.dumps(figures), flush=True)
 
 
-def matmul_rate(side: int = 1536) -> float:
-    """Operations a second of a float32 matrix product in NumPy."""
-    a = np.ones((side, side), np.float32)
-    start = time.perf_counter()
-    for _ in range(4):
-        a @ a
-    return 4 * 2 * side**3 / (time.perf_counter() - start)
+def _forms(framework: str) -> contextlib.AbstractContextManager[None]:
+    if framework != "xla":
+        return contextlib.nullcontext()
+    from maskarc.models import platform
+
+    return platform.portable()
+
+
+def probe_step(variant: str) -> Step:
+    """A float32 matrix product by XLA."""
+    del variant
+    import jax
+
+    square = jax.numpy.ones((_SIDE, _SIDE))
+    product = jax.jit(jax.numpy.matmul)
+    return lambda: product(square, square).block_until_ready()
+
+
+def arithmetic(batch: int, classes: int) -> str:
+    """What an A100 would need at the least, from the program's operations and bytes."""
+    from maskarc.models import platform
+
+    with platform.portable():
+        compiled, state, images = lowered_step("float32", batch, classes)
+        cost = compiled.lower(state, images).compile().cost_analysis()
+    flops, moved = cost["flops"], cost["bytes accessed"]
+    least = max(flops / _A100[0], moved / _A100[1])
+    return (
+        f"arithmetic: {flops / 1e9:.0f} G operations, {moved / 1e9:.1f} GB moved; an "
+        f"A100 needs {1e3 * flops / _A100[0]:.1f} ms for the first and "
+        f"{1e3 * moved / _A100[1]:.1f} ms for the second: at most "
+        f"{batch / least:.0f} images/s"
+    )
 
 
 def operations() -> float:
@@ -138,39 +207,46 @@ def _backbone(models, dtype: str):
     )
 
 
-def data() -> tuple[np.ndarray, np.ndarray]:
+def data(batch: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Random crops and labels."""
     rng = np.random.default_rng(0)
-    batch, classes = int(_BATCHES.value[0]), int(_CLASSES.value[0])
     crops = rng.integers(0, 256, (batch, _SIZE.value, _SIZE.value, 3), np.uint8)
     return crops, rng.integers(0, classes, batch)
 
 
-def maskarc_step(variant: str) -> Step:
-    """The library's own step."""
+def lowered_step(dtype: str, batch: int, classes: int):
+    """The library's own step, jitted, and what it takes."""
     import jax
 
     from maskarc import models
     from maskarc.train import config, optim
     from maskarc.train import step as step_lib
 
-    backbone = _backbone(models, "bfloat16" if variant == "bf16" else "float32")
+    backbone = _backbone(models, dtype)
     trainer = step_lib.Trainer(
         backbone=backbone,
-        optimizer=optim.create(config.TrainConfig()),
-        num_classes=int(_CLASSES.value[0]),
+        optimizer=optim.create(config.TrainConfig(learning_rate=_RATE)),
+        num_classes=classes,
         embed_dim=backbone.embed_dim,
         margin=0.5,
         scale=64.0,
     )
-    crops, labels = data()
-    batch = {"image": jax.numpy.array(crops), "label": jax.numpy.array(labels)}
-    compiled = jax.jit(trainer.step, donate_argnums=0)
-    state = trainer.init(0)
+    crops, labels = data(batch, classes)
+    images = {"image": jax.numpy.array(crops), "label": jax.numpy.array(labels)}
+    return jax.jit(trainer.step, donate_argnums=0), trainer.init(0), images
+
+
+def maskarc_step(variant: str) -> Step:
+    """The library's own step."""
+    import jax
+
+    dtype = "bfloat16" if variant == "bf16" else "float32"
+    batch, classes = int(_BATCHES.value[0]), int(_CLASSES.value[0])
+    compiled, state, images = lowered_step(dtype, batch, classes)
 
     def step() -> None:
         nonlocal state
-        state, metrics = compiled(state, batch)
+        state, metrics = compiled(state, images)
         jax.block_until_ready(metrics)
 
     return step
@@ -225,9 +301,9 @@ def torch_step(variant: str) -> Step:
     network = nn.Sequential(*layers).to(memory_format=layout)
     prototypes = nn.Parameter(0.01 * torch.randn(classes, 512))
     optimizer = torch.optim.SGD(
-        [*network.parameters(), prototypes], lr=0.1, momentum=0.9, weight_decay=5e-4
+        [*network.parameters(), prototypes], lr=_RATE, momentum=0.9, weight_decay=5e-4
     )
-    crops, labels = data()
+    crops, labels = data(int(_BATCHES.value[0]), classes)
     crops = torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(memory_format=layout)
     labels = torch.from_numpy(labels)
 
