@@ -16,6 +16,7 @@ import numpy as np
 
 from maskarc import models
 from maskarc.convert import own_file
+from maskarc.models import platform
 
 # Both understood by onnxruntime since 1.14.
 _OPSET, _IR_VERSION = 17, 8
@@ -43,9 +44,11 @@ def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
     options = {k: v for k, v in backbone.options if k != "dtype"}
     backbone = models.create(backbone.name, **options)
     size, dim = backbone.image_size, backbone.embed_dim
-    traced = jax.make_jaxpr(
-        lambda crops: backbone.apply(weights.params, weights.stats, crops)[0]
-    )(jax.ShapeDtypeStruct((_BATCH, size, size, 3), jnp.uint8))
+    crops = jax.ShapeDtypeStruct((_BATCH, size, size, 3), jnp.uint8)
+    with platform.portable():
+        traced = jax.make_jaxpr(
+            lambda crops: backbone.apply(weights.params, weights.stats, crops)[0]
+        )(crops)
     graph = _Graph()
     [result] = graph.run(traced.jaxpr, traced.consts, ["crops"])
     graph.node("Identity", [result], "embeddings")

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import export
 
 from maskarc.convert import own_file
+from maskarc.models import platform
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -31,7 +32,8 @@ def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
     size = weights.backbone.image_size
     [batch] = export.symbolic_shape("batch")
     crops = jax.ShapeDtypeStruct((batch, size, size, 3), jnp.uint8)
-    program = export.export(embed, platforms=PLATFORMS)(crops)
+    with platform.portable():
+        program = export.export(embed, platforms=PLATFORMS)(crops)
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(program.serialize())

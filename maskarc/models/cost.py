@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from maskarc.models import backbone as backbones
+from maskarc.models import platform
 
 
 def measure(backbone: backbones.Backbone) -> tuple[int, int]:
@@ -26,7 +27,9 @@ def measure(backbone: backbones.Backbone) -> tuple[int, int]:
     image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.uint8)
     params, stats = backbone.shapes()
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    return count, _count(jax.make_jaxpr(backbone.apply)(params, stats, image).jaxpr)
+    with platform.portable():
+        traced = jax.make_jaxpr(backbone.apply)(params, stats, image)
+    return count, _count(traced.jaxpr)
 
 
 def _count(jaxpr: Any) -> int:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from maskarc.models import layers
+from maskarc.models import layers, pooling
 
 # Blocks in each stage; all but the first stage begin with one that halves the map.
 STAGE_SIZES = (3, 4, 3, 3, 1)
@@ -117,7 +117,7 @@ class DlibResNet(nnx.Module):
         mean = jnp.array(MEAN, images.dtype).reshape(1, 1, 1, 3)
         x = (images * 127.5 + 127.5 - mean) / DIVISOR
         x = nnx.relu(self.affine1(self.conv1(x)))
-        x = nnx.max_pool(x, (3, 3), strides=(2, 2))
+        x = pooling.max_pool(x, 3, 2)
         x = layers.chain(self.blocks, x, train=train, remat=self.remat)
         return jnp.mean(x.astype(jnp.float32), axis=(1, 2))
 

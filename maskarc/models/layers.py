@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from maskarc.models import convolution
+
 # PyTorch's initialisation for these networks: He normal over the outputs.
 _KERNEL_INIT = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 # Of BatchNorm: what of the running statistics is kept, and what is added to variances.
@@ -38,6 +40,7 @@ def conv(
         feature_group_count=groups,
         use_bias=False,
         kernel_init=_KERNEL_INIT,
+        conv_general_dilated=convolution.conv_general_dilated,
         dtype=dtype,
         rngs=rngs,
     )

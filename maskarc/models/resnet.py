@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from maskarc.models import layers
+from maskarc.models import layers, pooling
 
 STEMS = ("imagenet", "small")
 
@@ -156,7 +156,7 @@ class ResNet(nnx.Module):
         """The trunk: float[B, S, S, 3] in [−1, 1] → float[B, S/32, S/32, F]."""
         x = nnx.relu(self.bn1(self.conv1(images), use_running_average=not train))
         if self.stem == "imagenet":
-            x = nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+            x = pooling.max_pool(x, 3, 2, (1, 1))
         x = layers.chain(self.blocks, x, train=train, remat=self.remat)
         return x
 
