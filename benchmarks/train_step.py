@@ -219,17 +219,14 @@ def lowered_step(dtype: str, batch: int, classes: int):
     import jax
 
     from maskarc import models
-    from maskarc.train import config, optim
+    from maskarc.train import config, head, optim
     from maskarc.train import step as step_lib
 
     backbone = _backbone(models, dtype)
     trainer = step_lib.Trainer(
         backbone=backbone,
         optimizer=optim.create(config.TrainConfig(learning_rate=_RATE)),
-        num_classes=classes,
-        embed_dim=backbone.embed_dim,
-        margin=0.5,
-        scale=64.0,
+        head=head.Head(num_classes=classes, embed_dim=backbone.embed_dim),
     )
     crops, labels = data(batch, classes)
     images = {"image": jax.numpy.array(crops), "label": jax.numpy.array(labels)}
