@@ -113,18 +113,19 @@ def run(workdir: pathlib.Path, **settings: object) -> str:
 
 def killed(workdir: pathlib.Path) -> str:
     """SIGKILL at random instants, until the run ends in spite of them."""
-    rng, kills, longest = random.Random(_SEED.value), 0, 0.0
+    rng, kills, longest, reach = random.Random(_SEED.value), 0, 0.0, 1.0
     while True:
         process = begin(workdir)
         start = time.monotonic()
-        # An early instant is in the start, a late one some steps on; once there were
-        # enough kills it is left alone.
-        reach = wait_for_progress(process, workdir)
+        # Some die while they start, most while they train; once there were enough kills
+        # it is left alone.
         if kills >= _KILLS.value:
             process.communicate()
+        elif rng.random() < 0.2:
+            time.sleep(rng.uniform(0, reach))
         else:
-            instant = rng.uniform(0, 0.4 * reach)
-            time.sleep(instant if rng.random() < 0.9 else 0)
+            reach = wait_for_progress(process, workdir)
+            time.sleep(rng.uniform(0, 0.15 * reach))
         if process.poll() is not None:
             if process.returncode == 0:
                 return f"{kills} kills, the longest life {longest:.0f} s"

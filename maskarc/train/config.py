@@ -238,7 +238,10 @@ def check_same_run(config: TrainConfig, path: pathlib.Path) -> None:
     """
     fields = config.to_json()
     if not path.exists():
-        path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+        # Moved when it is whole: a kill in between must not leave half of it.
+        aside = path.with_suffix(".json.new")
+        aside.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+        aside.replace(path)
         return
     # Fields that have come since: as they were by default.
     defaults = TrainConfig().to_json()

@@ -31,10 +31,15 @@ class MetricsWriter:
     def __init__(self, workdir: pathlib.Path, *, resume_step: int = 0):
         path = workdir / "metrics.csv"
         kept = _rows_until(path, resume_step)
-        self._file = path.open("w", newline="", encoding="utf-8")
+        # Written aside and moved: a kill in between must not lose the rows of before.
+        aside = path.with_suffix(".csv.new")
+        with aside.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, FIELDS)
+            table.writeheader()
+            table.writerows(kept)
+        aside.replace(path)
+        self._file = path.open("a", newline="", encoding="utf-8")
         self._csv = csv.DictWriter(self._file, FIELDS)
-        self._csv.writeheader()
-        self._csv.writerows(kept)
         self._events = tensorboardX.SummaryWriter(
             str(workdir / "tensorboard"), purge_step=resume_step + 1
         )
