@@ -158,7 +158,8 @@ def form(
     side = (x_shape[1] + sum(geometry.padding[0]) - rows) // geometry.stride + 1
     across = (x_shape[2] + sum(geometry.padding[1]) - columns) // geometry.stride + 1
     if geometry.groups > 1:
-        if x_shape[1:] == (rows, columns, outputs) and side == across == inputs == 1:
+        is_whole = tuple(x_shape[1:]) == (rows, columns, outputs) and inputs == 1
+        if is_whole and not any(map(any, geometry.padding)):
             return "whole"
         return "shifts" if inputs <= GROUP_FEATURES else "xla"
     if (

@@ -26,7 +26,7 @@ def max_pool(
 
     Args:
       x: float[B, H, W, C].
-      size: side of the window.
+      size: side of the window, at most 16.
       stride: between windows, at most `size`.
       padding: (low, high) of both axes, of −∞.
 
