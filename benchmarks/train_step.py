@@ -37,7 +37,7 @@ _WIDTH = flags.DEFINE_integer("width", 64, "Features of the first stage.")
 _SIZE = flags.DEFINE_integer("size", 112, "Side of the crops.")
 _TURNS = flags.DEFINE_integer("turns", 5, "Turns of each way.")
 _SECONDS = flags.DEFINE_float("seconds", 1.0, "Least time of a turn.")
-_HUGE = flags.DEFINE_bool("huge_pages", False, "Ask glibc for them, for every way.")
+_KEEP = flags.DEFINE_bool("keep_memory", True, "Every way keeps what it freed.")
 _WORKER = flags.DEFINE_string("worker", "", "For the benchmark's own use.")
 
 Step = Callable[[], None]
@@ -47,6 +47,12 @@ Step = Callable[[], None]
 _RATE = 1e-6
 # Of the matrix product.
 _SIDE = 1536
+# glibc then gives no memory back: no step meets fresh pages (docs/performance.md).
+_KEEPING = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "100000000000",
+}
 # NVIDIA's data sheet of the A100 80GB SXM: float32 operations and bytes a second.
 _A100 = (19.5e12, 2.039e12)
 
@@ -101,8 +107,8 @@ def compare(batch: int, classes: int) -> None:
 def start(way: str, given: dict[str, object]) -> subprocess.Popen[str]:
     """A worker, which sleeps until it is asked."""
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-    if _HUGE.value:
-        environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+    if _KEEP.value:
+        environment |= _KEEPING
     arguments = [f"--{name}={value}" for name, value in given.items()]
     return subprocess.Popen(
         [sys.executable, "-m", "benchmarks.train_step", f"--worker={way}", *arguments],
