@@ -211,11 +211,16 @@ def _run_processes(
     with _terminable(), bar, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         try:
             pending = {pool.submit(work, folder): folder for folder in folders}
-            for done in concurrent.futures.as_completed(pending):
-                outcome = done.result()
-                bar.update()
-                if progress:
-                    bar.write(f"{pending[done].name}: {outcome}", file=sys.stderr)
+            while pending:
+                # Not without end: a signal that comes just before would go unseen.
+                done, _ = concurrent.futures.wait(
+                    pending, 1.0, concurrent.futures.FIRST_COMPLETED
+                )
+                for future in done:
+                    name, outcome = pending.pop(future).name, future.result()
+                    bar.update()
+                    if progress:
+                        bar.write(f"{name}: {outcome}", file=sys.stderr)
         except BaseException:
             stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
