@@ -1,6 +1,5 @@
 """The bootstrap: exact with weights of one, and its intervals hold the truth."""
 
-
 import numpy as np
 import pytest
 
