@@ -28,6 +28,7 @@ from maskarc.train import checkpoint
 _KILLS = flags.DEFINE_integer("kills", 50, "At least so many SIGKILLs.")
 _STEPS = flags.DEFINE_integer("steps", 200, "Steps of the run.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the instants.")
+_ONLY = flags.DEFINE_list("only", [], "Faults to try; by default all.")
 _FOLDER = flags.DEFINE_string("folder", "", "Where the runs lie; by default temporary.")
 
 _FLAGS = {
@@ -57,6 +58,8 @@ def main(_) -> None:
         print(f"whole run: {time.monotonic() - start:.0f} s")
         expected = arrays(root / "whole")
         for fault in (terminated, half_written, damaged, disk_full, killed):
+            if _ONLY.value and fault.__name__ not in _ONLY.value:
+                continue
             workdir = root / fault.__name__
             told = fault(workdir)
             same = all(
@@ -70,7 +73,8 @@ def main(_) -> None:
                 f"{'equal' if rows else 'DIFFER'}",
                 flush=True,
             )
-        print(f"{'photo_deleted':13} {photo_deleted(root)}")
+        if not _ONLY.value or "photo_deleted" in _ONLY.value:
+            print(f"{'photo_deleted':13} {photo_deleted(root)}")
 
 
 def command(workdir: pathlib.Path, **settings: object) -> list[str]:
@@ -115,17 +119,19 @@ def killed(workdir: pathlib.Path) -> str:
     """SIGKILL at random instants, until the run ends in spite of them."""
     rng, kills, longest, reach = random.Random(_SEED.value), 0, 0.0, 1.0
     while True:
+        done = max(steps(workdir), default=0)
         process = begin(workdir)
         start = time.monotonic()
-        # Some die while they start, most while they train; once there were enough kills
-        # it is left alone.
+        # Some die while they start, most after some steps, before or after the next
+        # checkpoint; once there were enough kills it is left alone.
         if kills >= _KILLS.value:
             process.communicate()
         elif rng.random() < 0.2:
             time.sleep(rng.uniform(0, reach))
         else:
             reach = wait_for_progress(process, workdir)
-            time.sleep(rng.uniform(0, 0.15 * reach))
+            wait_for_step(process, workdir, done + rng.randint(1, 10))
+            time.sleep(rng.uniform(0, 0.3))
         if process.poll() is not None:
             if process.returncode == 0:
                 return f"{kills} kills, the longest life {longest:.0f} s"
@@ -146,6 +152,18 @@ def wait_for_progress(process: subprocess.Popen[str], workdir: pathlib.Path) -> 
             break
         time.sleep(0.02)
     return time.monotonic() - start
+
+
+def wait_for_step(
+    process: subprocess.Popen[str], workdir: pathlib.Path, step: int
+) -> None:
+    """Waits until the metrics tell of a step."""
+    path = workdir / "metrics.csv"
+    while process.poll() is None:
+        last = path.read_text(encoding="utf-8").splitlines()[-1].partition(",")[0]
+        if last.isdigit() and int(last) >= step:
+            break
+        time.sleep(0.01)
 
 
 def terminated(workdir: pathlib.Path) -> str:
