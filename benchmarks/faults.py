@@ -130,8 +130,8 @@ def killed(workdir: pathlib.Path) -> str:
             time.sleep(rng.uniform(0, reach))
         else:
             reach = wait_for_progress(process, workdir)
-            wait_for_step(process, workdir, done + rng.randint(1, 10))
-            time.sleep(rng.uniform(0, 2.5))  # or while it is written
+            wait_for_step(process, workdir, done + rng.randint(1, 6))
+            time.sleep(rng.uniform(0, 1.2))  # or while it is written
         if process.poll() is not None:
             if process.returncode == 0:
                 return f"{kills} kills, the longest life {longest:.0f} s"
