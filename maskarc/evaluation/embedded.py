@@ -95,10 +95,7 @@ class EmbeddedImages:
         Raises:
           ValueError: the path does not end in .npz.
         """
-        path = pathlib.Path(path)
-        if path.suffix != ".npz":
-            raise ValueError(f"expected a name that ends in .npz, got {path.name!r}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = scored.archive_path(path)
         columns = {n: getattr(self, n) for n in (*_COLUMNS, "embeddings", "norms")}
         np.savez(path, about=np.array(json.dumps(self.about)), **columns)
 

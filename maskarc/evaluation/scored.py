@@ -103,10 +103,7 @@ class ScoredPairs:
         Raises:
           ValueError: the path does not end in .npz.
         """
-        path = pathlib.Path(path)
-        if path.suffix != ".npz":
-            raise ValueError(f"expected a name that ends in .npz, got {path.name!r}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = archive_path(path)
         columns = {name: getattr(self, name) for name in (*_ARRAYS, "first", "second")}
         columns |= {f"{_LABEL}{name}": v for name, v in self.labels.items()}
         np.savez_compressed(path, about=np.array(json.dumps(self.about)), **columns)
@@ -134,6 +131,19 @@ class ScoredPairs:
             labels=labels,
             about=json.loads(str(columns["about"])),
         )
+
+
+def archive_path(path: str | os.PathLike[str]) -> pathlib.Path:
+    """Where an .npz is to be written, its folder made.
+
+    Raises:
+      ValueError: the path does not end in .npz.
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".npz":
+        raise ValueError(f"expected a name that ends in .npz, got {path.name!r}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def read_arrays(

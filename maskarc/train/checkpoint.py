@@ -345,7 +345,7 @@ def _abstract(tree: Any) -> Any:
 
 def _check_fit(item: Any, stored: Any) -> None:
     """Raises _Misfit unless names and shapes are those stored, but for padding."""
-    expected, found = _shapes(item), _shapes(stored)
+    expected, found = shapes(item), shapes(stored)
     if different := set(expected) ^ set(found):
         raise _Misfit(f"only one of the two has {sorted(different)[:5]}")
     for name, shape in expected.items():
@@ -354,7 +354,7 @@ def _check_fit(item: Any, stored: Any) -> None:
             raise _Misfit(f"{name} is {list(shape)}, stored {list(found[name])}")
 
 
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+def shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     """Path → shape; keys are left out, which are stored as the numbers they wrap."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     named = {

@@ -81,7 +81,7 @@ def _merged(fresh: Any, loaded: Any, *, keep_head: bool) -> Any:
     }
     loaded = {name: tree for name, tree in loaded.items() if name not in kept}
     expected = {name: tree for name, tree in fresh.items() if name not in kept}
-    failure.check_complete(_shapes(expected), _shapes(loaded))
+    failure.check_complete(checkpoint.shapes(expected), checkpoint.shapes(loaded))
     # Copies where the fresh arrays are: the state is donated by the training step.
     return {
         **fresh,
@@ -90,12 +90,4 @@ def _merged(fresh: Any, loaded: Any, *, keep_head: bool) -> Any:
             loaded,
             expected,
         ),
-    }
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape
-        for path, leaf in leaves
     }

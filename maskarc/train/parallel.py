@@ -84,13 +84,13 @@ def abstract_state(trainer: step_lib.Trainer, mesh: Mesh, seed: int = 0) -> Any:
 
 def init_state(trainer: step_lib.Trainer, mesh: Mesh, seed: int) -> step_lib.TrainState:
     """A fresh state, born where it lies: no device ever holds all prototypes."""
-    shapes = jax.eval_shape(lambda: trainer.init(seed))
+    places = jax.tree.map(lambda s: s.sharding, abstract_state(trainer, mesh, seed))
     # The backbone is the same on every device, and soon made one array at a time: as
     # one program it takes longer to compile than a step.
     backbone = jax.device_put(trainer.init_backbone(seed), NamedSharding(mesh, P()))
     complete = jax.jit(
         lambda params, stats: trainer.complete(seed, params, stats),
-        out_shardings=shardings(mesh, shapes),
+        out_shardings=places,
     )
     return complete(*backbone)
 
