@@ -99,14 +99,15 @@ class AlignedCrop(grain.transforms.RandomMap):
     crop: str = "arcface"
 
     def random_map(self, element: Element, rng: np.random.Generator) -> Element:
-        """Replaces the photo by its crop; the landmarks are dropped."""
+        """Replaces the photo by its crop; its landmarks are dropped."""
         points = _landmarks(element).astype(np.float64)
         if self.shift or self.scale or self.rotation:
             points = self._jittered(points, rng)
         crop = alignment.crop_face(
             element["image"], points, size=self.size, crop=self.crop
         )
-        return {"image": crop, "label": np.int32(element["label"])}
+        kept = {name: value for name, value in element.items() if name != "landmarks"}
+        return {**kept, "image": crop, "label": np.int32(element["label"])}
 
     def _jittered(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The landmarks as if the face lay a little elsewhere."""
@@ -168,3 +169,60 @@ class ColorJitter(grain.transforms.RandomMap):
             brightness * (1 - contrast) * mean,
         )
         return {**element, "image": image}
+
+
+@dataclasses.dataclass(frozen=True)
+class QualityJitter(grain.transforms.RandomMap):
+    """Takes detail from a share of the crops: made small, or blurred, or compressed.
+
+    Attributes:
+      probability: share of the crops, in [0, 1].
+      least: smallest size that a crop is shrunk to before it is enlarged again, as a
+        share of its side.
+      quality: lowest quality of JPEG, in 1..95; half of those shrunk are compressed.
+    """
+
+    probability: float = 0.3
+    least: float = 0.25
+    quality: int = 25
+
+    def random_map(self, element: Element, rng: np.random.Generator) -> Element:
+        """Degrades element["image"], a crop."""
+        if rng.random() >= self.probability:
+            return element
+        image = element["image"]
+        height, width = image.shape[:2]
+        share = rng.uniform(self.least, 0.8)
+        small = (max(round(share * width), 1), max(round(share * height), 1))
+        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        if rng.random() < 0.5:
+            options = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(self.quality, 96))]
+            # Its channels are taken for BGR both times: the order stays.
+            _, packed = cv2.imencode(".jpg", image, options)
+            image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+        return {**element, "image": image}
+
+
+@dataclasses.dataclass(frozen=True)
+class BareAndMasked(grain.transforms.RandomMap):
+    """Two crops of each photo: bare, and with a mask.
+
+    Each goes through the rest by itself, so that they differ in more than the mask.
+
+    Attributes:
+      mask: puts the mask on.
+      rest: what makes a crop of a photo, in order.
+    """
+
+    mask: RandomMask
+    rest: tuple[grain.transforms.RandomMap, ...]
+
+    def random_map(self, element: Element, rng: np.random.Generator) -> Element:
+        """Replaces the photo by crops uint8[2, S, S, 3], bare and masked."""
+        both = []
+        for one in (element, self.mask.random_map(element, rng)):
+            for transform in self.rest:
+                one = transform.random_map(one, rng)
+            both.append(one)
+        return {**both[0], "image": np.stack([one["image"] for one in both])}

@@ -39,7 +39,10 @@ _SHARES = (
     "mask_shift_jitter",
     "class_sample",
     "ema_decay",
+    "quality_jitter",
 )
+# Weights of the loss's parts.
+PARTS = ("classification", "consistency", "distillation", "similarity_distillation")
 _CHOICES = {
     "precision": ("float32", "bfloat16", "float16"),
     "head_form": ("dense", "blockwise"),
@@ -87,6 +90,11 @@ class TrainConfig:
     shift_jitter: float = 0.0
     scale_jitter: float = 0.0
     rotation_jitter: float = 0.0
+    # Share of the crops that lose detail, as small, blurred or strongly compressed
+    # photos have.
+    quality_jitter: float = 0.0
+    # Each photo of a batch twice, bare and then masked (if mask_probability has it so).
+    pairs: bool = False
 
     # Model: a key of `maskarc.models.MODELS`.
     model: str = "resnet18"
@@ -122,6 +130,12 @@ class TrainConfig:
     learning_rates: tuple[tuple[str, float], ...] = ()
     # Steps at the beginning in which the prototypes learn alone.
     head_warmup_steps: int = 0
+    # Frozen network that saw each photo bare, as it is, with its mirror image: a name
+    # in `maskarc.models.PRETRAINED`, a run folder, a weights file; or an .npz of
+    # `maskarc embed`, by any network. And whether prototypes begin as the means of what
+    # it gave for each person.
+    teacher: str = ""
+    prototypes_from_teacher: bool = False
 
     # Loss: a key of `maskarc.train.head.LOSSES`; its margin, by default in radians, and
     # the radius of the hypersphere; prototypes a class.
@@ -133,6 +147,15 @@ class TrainConfig:
     # of the classes below 1 compares with a random sample, in blocks (Partial FC).
     head_form: str = "dense"
     class_sample: float = 1.0
+    # What the loss is the sum of, each with its weight: classification by prototypes;
+    # of pairs the cosine distance of the two (`losses.mask_consistency_loss`); with a
+    # teacher the cosine distance to what it gave for the bare photo
+    # (`losses.distillation_loss`), and the difference in similarities within the batch
+    # (`losses.similarity_distillation_loss`).
+    classification: float = 1.0
+    consistency: float = 0.0
+    distillation: float = 0.0
+    similarity_distillation: float = 0.0
 
     # Devices: how many of those there are, 0 for all. "jit" splits batch and prototypes
     # by sharding, "pmap" the batch alone. Prototypes lie split over class_shards
@@ -150,7 +173,8 @@ class TrainConfig:
     # than this norm is scaled down to it, 0 for never.
     optimizer: str = "sgd"
     clip_norm: float = 0.0
-    # Images a step; steps, of which 0 leaves the initial network.
+    # Photos a step (twice as many images with `pairs`); steps, of which 0 leaves the
+    # initial network.
     batch_size: int = 512
     steps: int = 180_000
     learning_rate: float = 0.1
@@ -188,6 +212,11 @@ class TrainConfig:
     read_threads: int = 2
     worker_count: int = 0
 
+    @property
+    def images_a_step(self) -> int:
+        """How many images go through the network a step."""
+        return self.batch_size * (2 if self.pairs else 1)
+
     def validate(self) -> None:
         """Raises ValueError for values out of range, which flags may have set."""
         for name in _COUNTS:
@@ -209,8 +238,22 @@ class TrainConfig:
             )
         if self.parallel == "pmap" and self.class_shards > 1:
             raise ValueError("pmap splits no classes: use parallel='jit'")
+        self._validate_parts()
         if self.verify_pairs and not self.verify_images:
             raise ValueError("verify_pairs needs verify_images, the folder of photos")
+
+    def _validate_parts(self) -> None:
+        weights = {name: getattr(self, name) for name in PARTS}
+        if min(weights.values()) < 0 or not any(weights.values()):
+            raise ValueError(f"expected weights ≥ 0, one of them > 0, got {weights}")
+        if self.consistency and not self.pairs:
+            raise ValueError("consistency is of pairs: set pairs=True")
+        needs_teacher = self.distillation or self.similarity_distillation
+        if (needs_teacher or self.prototypes_from_teacher) and not self.teacher:
+            raise ValueError(
+                "distillation, similarity_distillation and prototypes_from_teacher "
+                "need a teacher"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

@@ -9,7 +9,15 @@ import numpy as np
 from jax.sharding import Mesh
 
 from maskarc import models
-from maskarc.train import checkpoint, head, memory, optim, parallel, pmap
+from maskarc.train import (
+    checkpoint,
+    head,
+    memory,
+    objective,
+    optim,
+    parallel,
+    pmap,
+)
 from maskarc.train import config as config_lib
 from maskarc.train import step as step_lib
 
@@ -36,12 +44,15 @@ class Engine(NamedTuple):
         return parallel.abstract_state(self.trainer, self.mesh)
 
 
-def create(config: config_lib.TrainConfig, num_classes: int) -> Engine:
+def create(
+    config: config_lib.TrainConfig, num_classes: int, target_dim: int = 0
+) -> Engine:
     """Builds and compiles what a configuration describes, for the devices there are.
 
     Args:
       config: of the run.
       num_classes: identities of its source.
+      target_dim: size of the teacher's embeddings; 0 without a teacher.
 
     Raises:
       ValueError: the devices do not divide the batch, or unknown names.
@@ -65,6 +76,8 @@ def create(config: config_lib.TrainConfig, num_classes: int) -> Engine:
             class_sample=config.class_sample,
             mesh=None if is_pmap else mesh,
         ),
+        objective=objective.Objective.of(config),
+        freeze=config.freeze,
         accumulate=config.accumulate,
         ema_decay=config.ema_decay,
         scales_loss=config.precision == "float16",
@@ -81,7 +94,10 @@ def create(config: config_lib.TrainConfig, num_classes: int) -> Engine:
             lambda batch: pmap.split(batch, len(devices)),
         )
     with memory.explained(config):
-        compiled = parallel.compile_step(trainer, mesh, config.batch_size)
+        batch = parallel.abstract_batch(
+            trainer, config.batch_size, pairs=config.pairs, target_dim=target_dim
+        )
+        compiled = parallel.compile_step(trainer, mesh, batch)
     memory.check(compiled, config)
     return Engine(
         trainer,

@@ -5,6 +5,8 @@ import os
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from maskarc import models
 from maskarc.convert import failure, foreign, own_file
@@ -46,6 +48,32 @@ def transfer(
         stats=stats,
         average=trainer.first_average(params, stats),
     )
+
+
+def place_prototypes(
+    state: step_lib.TrainState, prototypes: np.ndarray
+) -> step_lib.TrainState:
+    """Puts prototypes into a fresh state, in the place of random ones.
+
+    Args:
+      state: as `step.Trainer.init` makes it.
+      prototypes: float32[C, D]; rows of zeros leave what is there.
+
+    Raises:
+      ValueError: the state has several prototypes a class, or they are of another size.
+    """
+    old = state.prototypes
+    count, *size = prototypes.shape
+    if list(old.shape[1:]) != size or len(old) < count:
+        raise ValueError(
+            f"expected prototypes {list(old.shape)}, got {list(prototypes.shape)} of "
+            "the teacher: set embed_dim to its embeddings' size, and sub_centers to 1"
+        )
+    padded = np.zeros(old.shape, np.float32)
+    padded[:count] = prototypes
+    given = jax.device_put(padded, old.sharding)
+    has_mean = jnp.any(given != 0, axis=1, keepdims=True)
+    return dataclasses.replace(state, prototypes=jnp.where(has_mean, given, old))
 
 
 def _load(source: str, backbone: models.Backbone) -> tuple[Any, Any]:

@@ -16,21 +16,22 @@ from maskarc.data import (
 )
 from maskarc.masks import mixture
 from maskarc.train import config as config_lib
+from maskarc.train import teaching
 
 
 def create_source(
     config: config_lib.TrainConfig, workdir: pathlib.Path
 ) -> sources.Source:
-    """Opens the source that a configuration names.
+    """Opens the source that a configuration names, with its teacher's targets if any.
 
     Photos that vanish or become damaged later do not end a run: others of the same
     person stand in for them (`data.substitution`).
 
     Args:
       config: its source, data_dir, landmarks and related fields.
-      workdir: run folder. A landmark table that has to be made is kept there, and the
-        listing of a folder, photos.csv: a run that is taken up again has the photos and
-        labels that it began with.
+      workdir: run folder. A landmark table that has to be made is kept there, as are
+        the teacher's embeddings, and the listing of a folder, photos.csv: a run that is
+        taken up again has the photos and labels that it began with.
 
     Raises:
       ValueError: an unknown source, or no usable photo.
@@ -41,27 +42,30 @@ def create_source(
         raise ValueError(
             f"unknown source {config.source!r}; expected one of {', '.join(SOURCES)}"
         )
-    return substitution.Substituting(SOURCES[config.source](config, workdir))
+    source = substitution.Substituting(SOURCES[config.source](config, workdir))
+    if config.teacher:
+        return teaching.with_targets(source, config, workdir)
+    return source
 
 
 def augmentations(
     config: config_lib.TrainConfig,
 ) -> list[grain.transforms.RandomMap]:
-    """The transforms of a configuration: photo → augmented crop.
+    """The transforms of a configuration: photo → augmented crop, or two of them.
 
     Raises:
       ValueError: config.masks is not a mixture, or a mask database not one.
       FileNotFoundError: there is none at the path in config.masks.
     """
-    return [
-        transforms.RandomMask(
-            mixture.parse(
-                config.masks,
-                size_jitter=config.mask_size_jitter,
-                shift_jitter=config.mask_shift_jitter,
-            ),
-            config.mask_probability,
+    mask = transforms.RandomMask(
+        mixture.parse(
+            config.masks,
+            size_jitter=config.mask_size_jitter,
+            shift_jitter=config.mask_shift_jitter,
         ),
+        config.mask_probability,
+    )
+    rest = [
         transforms.AlignedCrop(
             config.image_size,
             config.shift_jitter,
@@ -72,6 +76,11 @@ def augmentations(
         transforms.RandomFlip(config.flip_probability),
         transforms.ColorJitter(config.color_jitter),
     ]
+    if config.quality_jitter:
+        rest.append(transforms.QualityJitter(config.quality_jitter))
+    if config.pairs:
+        return [transforms.BareAndMasked(mask, tuple(rest))]
+    return [mask, *rest]
 
 
 def _folder(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:

@@ -97,7 +97,7 @@ class Journal:
         self._last = step, time.monotonic()
         row["learning_rate"] = float(self._schedule(step - 1))
         row["images_per_second"] = (
-            (step - before) * self._config.batch_size / (self._last[1] - then)
+            (step - before) * self._config.images_a_step / (self._last[1] - then)
         )
         self._write(step, row)
         self._bar.set_postfix_str(

@@ -5,7 +5,7 @@ import pathlib
 
 import jax
 
-from maskarc.data import pipeline
+from maskarc.data import pipeline, sources, taught
 from maskarc.evaluation import plots
 from maskarc.train import (
     checkpoint,
@@ -66,7 +66,9 @@ def train(
         photos_of_each=config.batch_photos_per_identity,
         process=(jax.process_index(), jax.process_count()),
     )
-    ready = engine.create(config, source.num_classes)
+    targets = source.targets if isinstance(source, taught.Taught) else None
+    target_dim = 0 if targets is None else targets.shape[1]
+    ready = engine.create(config, source.num_classes, target_dim)
     verifier = distributed.first_alone(
         lambda: validation.Verifier.of(
             config, ready.trainer.backbone, ready.mesh, workdir
@@ -82,7 +84,7 @@ def train(
         interruption.Listener(config.log_every) as listener,
         memory.explained(config),
     ):
-        state = _first_state(config, ready, saved)
+        state = _first_state(config, ready, saved, source)
         start = int(state.step)
         batches = pipeline.iterate(
             dataset,
@@ -120,6 +122,7 @@ def _first_state(
     config: config_lib.TrainConfig,
     ready: engine.Engine,
     saved: checkpoint.Checkpoints,
+    source: sources.Source,
 ) -> step_lib.TrainState:
     """The last checkpoint's state, or a fresh one with the weights asked for."""
     if saved.latest is not None:
@@ -127,4 +130,6 @@ def _first_state(
     state = ready.init(config.seed)
     if config.init_from:
         state = initial.transfer(state, ready.trainer, config)
+    if config.prototypes_from_teacher and isinstance(source, taught.Taught):
+        state = initial.place_prototypes(state, source.class_means())
     return state

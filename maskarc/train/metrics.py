@@ -10,6 +10,10 @@ import tensorboardX
 FIELDS = (
     "step",
     "loss",
+    "classification",
+    "consistency",
+    "distillation",
+    "similarity_distillation",
     "accuracy",
     "target_cosine",
     "gradient_norm",

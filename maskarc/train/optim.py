@@ -170,6 +170,24 @@ def scale_by_path(rules: Rules) -> optax.GradientTransformation:
     return optax.stateless(scaled)
 
 
+def without_gradient(params: Any, freeze: str) -> Any:
+    """The same parameters; nothing is differentiated by those that are frozen.
+
+    Args:
+      params: {"backbone": …, "prototypes": …}.
+      freeze: regular expression searched for in their paths; empty for none.
+
+    Raises:
+      ValueError: it is found in no path.
+    """
+    if not freeze:
+        return params
+    factors = _factors([(freeze, 0.0)], params)
+    return jax.tree.map(
+        lambda p, f: p if f else jax.lax.stop_gradient(p), params, factors
+    )
+
+
 def _factors(rules: Rules, tree: Any) -> Any:
     """The factor of each leaf."""
     unused = {pattern for pattern, _ in rules}

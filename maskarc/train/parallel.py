@@ -109,8 +109,37 @@ def put_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> step_lib.Batch:
     }
 
 
+def abstract_batch(
+    trainer: step_lib.Trainer,
+    batch_size: int,
+    *,
+    pairs: bool = False,
+    target_dim: int = 0,
+) -> dict[str, Any]:
+    """Shapes and types of a batch of all processes.
+
+    Args:
+      trainer: its backbone knows the crops' size.
+      batch_size: B.
+      pairs: whether there are two images a photo.
+      target_dim: E, of a teacher's embeddings; 0 for none.
+    """
+    size = trainer.backbone.image_size
+    of_each = (2,) if pairs else ()
+    shapes = {
+        "image": ((*of_each, size, size, 3), np.uint8),
+        "label": ((), np.int32),
+        "target": ((target_dim,), np.float32),
+    }
+    return {
+        name: jax.ShapeDtypeStruct((batch_size, *shape), dtype)
+        for name, (shape, dtype) in shapes.items()
+        if shape != (0,)
+    }
+
+
 def compile_step(
-    trainer: step_lib.Trainer, mesh: Mesh, batch_size: int
+    trainer: step_lib.Trainer, mesh: Mesh, batch: dict[str, Any]
 ) -> jax.stages.Compiled:
     """Compiles the step for a mesh; the state is donated, and stays where it lies.
 
@@ -119,16 +148,13 @@ def compile_step(
     Args:
       trainer: its head knows the mesh.
       mesh: from `create_mesh`.
-      batch_size: images a step, of all processes.
+      batch: from `abstract_batch`.
     """
     state = abstract_state(trainer, mesh)
-    size = trainer.backbone.image_size
     place = NamedSharding(mesh, _BATCH)
     batch = {
-        "image": jax.ShapeDtypeStruct(
-            (batch_size, size, size, 3), np.uint8, sharding=place
-        ),
-        "label": jax.ShapeDtypeStruct((batch_size,), np.int32, sharding=place),
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
+        for name, leaf in batch.items()
     }
     everywhere = NamedSharding(mesh, P())
     places = jax.tree.map(lambda leaf: leaf.sharding, state)

@@ -9,7 +9,8 @@ import optax
 
 from maskarc import models
 from maskarc.train import head as heads
-from maskarc.train import loss_scale
+from maskarc.train import loss_scale, optim
+from maskarc.train import objective as objectives
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
@@ -60,7 +61,10 @@ class Trainer:
     Attributes:
       backbone: the network.
       optimizer: over {"backbone": …, "prototypes": …}.
-      head: prototypes and loss.
+      head: prototypes and margin loss.
+      objective: what else the loss is the sum of.
+      freeze: parameters whose path has this regular expression get no gradient, and
+        none is computed for them; empty for none.
       accumulate: parts of a batch that are computed one after another.
       ema_decay: share of the running mean of the weights that a step keeps; 0: none.
       scales_loss: for float16.
@@ -71,6 +75,10 @@ class Trainer:
     backbone: models.Backbone
     optimizer: optax.GradientTransformation
     head: heads.Head
+    objective: objectives.Objective = dataclasses.field(
+        default_factory=objectives.Objective
+    )
+    freeze: str = ""
     accumulate: int = 1
     ema_decay: float = 0.0
     scales_loss: bool = False
@@ -114,12 +122,14 @@ class Trainer:
 
         Args:
           state: donated where the caller's jit says so.
-          batch: "image" uint8[B, S, S, 3] and "label" int32[B] in 0..C−1.
+          batch: "image" uint8[B, S, S, 3], or in pairs [B, 2, S, S, 3], bare and
+            masked; "label" int32[B] in 0..C−1; and, for distillation, "target"
+            float32[B, E].
 
         Returns:
-          The new state, and scalars: loss; accuracy, on the cosines before the margin;
-          target_cosine, the mean cosine to the own prototype; gradient_norm; skipped,
-          as in the state.
+          The new state, and scalars: loss, and its parts where there are several;
+          accuracy, on the cosines before the margin; target_cosine, the mean cosine to
+          the own prototype; gradient_norm; skipped, as in the state.
         """
         key = jax.random.fold_in(state.key, state.step)
         if self.axis_name is not None:
@@ -164,25 +174,35 @@ class Trainer:
 
         def loss_fn(trainable, stats, margin_stats, batch, key):
             dropout_key, head_key = jax.random.split(key)
+            trainable = optim.without_gradient(trainable, self.freeze)
+            images = batch["image"]
+            # In pairs the two of a photo lie one after the other.
+            of_each = images.shape[1] if images.ndim == 5 else 1
             embeddings, stats = self.backbone.apply(
                 trainable["backbone"],
                 stats,
-                batch["image"],
+                images.reshape(-1, *images.shape[-3:]),
                 train=True,
                 key=dropout_key,
             )
             classified, margin_stats = self.head(
                 embeddings,
                 trainable["prototypes"],
-                batch["label"],
+                jnp.repeat(batch["label"], of_each),
                 margin_stats,
                 head_key,
             )
-            loss = classified.loss.mean()
+            parts = self.objective.parts(
+                classified.loss,
+                embeddings.reshape(-1, of_each, embeddings.shape[-1]),
+                batch.get("target"),
+            )
+            loss = self.objective.total(parts)
             metrics = {
                 "loss": loss,
                 "accuracy": jnp.mean(classified.own >= classified.top),
                 "target_cosine": classified.own.mean(),
+                **(parts if len(parts) > 1 else {}),
             }
             return factor * loss, (stats, margin_stats, metrics)
 

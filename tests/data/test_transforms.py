@@ -110,3 +110,42 @@ def test_color_jitter_follows_its_formula(element):
     saturated = grey[..., None] + 0.8 * (image - grey[..., None])
     expected = np.clip(1.1 * (mean + 0.9 * (saturated - mean)), 0, 255)
     np.testing.assert_allclose(out, expected, atol=1.5)
+
+
+def test_pairs_are_bare_and_masked_crops_of_one_photo(element):
+    mask = transforms.RandomMask(database.load("builtin"), 1.0)
+    both = transforms.BareAndMasked(mask, (transforms.AlignedCrop(112),))
+    before = element["image"].copy()
+    out = both.random_map({**element, "target": 7}, np.random.default_rng(0))
+    five = layouts.to_five(element["landmarks"], "68")
+    bare = alignment.align(element["image"], five)
+    assert out["image"].shape == (2, 112, 112, 3)
+    np.testing.assert_array_equal(out["image"][0], bare)
+    changed = (out["image"][1] != bare).any(axis=(1, 2))
+    assert changed[70:100].all() and not changed[:40].any()
+    assert set(out) == {"image", "label", "target"}
+    np.testing.assert_array_equal(element["image"], before)
+
+
+def test_each_of_a_pair_is_jittered_by_itself(element):
+    crop = transforms.AlignedCrop(112, shift=0.05)
+    both = transforms.BareAndMasked(
+        transforms.RandomMask(database.load("builtin"), 0.0), (crop,)
+    )
+    bare, masked = both.random_map(element, np.random.default_rng(0))["image"]
+    assert (bare != masked).mean() > 0.5
+
+
+def test_quality_jitter_takes_detail_and_keeps_colours():
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (64, 64, 1)) * np.array([1.0, 0.5, 0.1])
+    element = {"image": noise.astype(np.uint8), "label": 3}
+    assert transforms.QualityJitter(0.0).random_map(element, rng) is element
+    transform = transforms.QualityJitter(1.0, least=0.5)
+    for _ in range(20):
+        out = transform.random_map(element, rng)
+        assert out["image"].shape == (64, 64, 3) and out["image"].dtype == np.uint8
+        assert out["image"].std(axis=(0, 1))[0] < 0.8 * element["image"][..., 0].std()
+        means = element["image"].mean(axis=(0, 1))
+        np.testing.assert_allclose(out["image"].mean(axis=(0, 1)), means, atol=6)
+        assert out["label"] == 3

@@ -122,3 +122,21 @@ def test_unknown_names_and_paths():
     misspelt = dataclasses.replace(BASE, weight_decays=(("prototipes", 1.0),))
     with pytest.raises(ValueError, match="found in no parameter's path: prototipes"):
         updated(optim.create(misspelt))
+
+
+def test_frozen_parameters_have_no_gradient():
+    params = {
+        "backbone": {"a": jnp.ones(3), "b": jnp.ones(2)},
+        "prototypes": jnp.ones(1),
+    }
+
+    def loss(p):
+        p = optim.without_gradient(p, "^backbone/a$")
+        return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(p))
+
+    found = jax.grad(loss)(params)
+    np.testing.assert_array_equal(found["backbone"]["a"], np.zeros(3))
+    np.testing.assert_array_equal(found["backbone"]["b"], 2 * np.ones(2))
+    np.testing.assert_array_equal(found["prototypes"], [2.0])
+    with pytest.raises(ValueError, match="found in no parameter"):
+        optim.without_gradient(params, "typo")

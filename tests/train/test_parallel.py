@@ -158,7 +158,9 @@ def test_memory_of_a_device_falls_with_their_number():
             trainer,
             head=head.Head(num_classes=1_000_000, embed_dim=64, mesh=mesh),
         )
-        sizes = parallel.compile_step(trainer, mesh, 16).memory_analysis()
+        sizes = parallel.compile_step(
+            trainer, mesh, parallel.abstract_batch(trainer, 16)
+        ).memory_analysis()
         needs.append(sizes.argument_size_in_bytes + sizes.temp_size_in_bytes)
     # Prototypes and momentum, gradient, logits: 4 bytes × 1 M × (3 × 64 + 2 × 16).
     assert 5e8 < needs[0] < 2e9

@@ -1,0 +1,73 @@
+"""The recogniser in the package: dlib's network, taught to see past masks.
+
+It learns to put a masked face where dlib's network, frozen, puts the bare photo
+(distillation), and to tell the people apart (a margin loss whose prototypes begin as
+each person's mean). Either alone is worse: docs/recogniser.md.
+
+Command:  python -m experiments.recogniser --faces=../shared/faces/train \\
+              --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29
+          which makes the database of cut-outs, trains with this configuration and
+          writes the weights file; by itself:
+          python -m experiments.train --config=experiments/configs/masked_r29.py \\
+              --workdir=runs/masked_r29/seed_0 --config.data_dir=../shared/faces/train
+Hardware: two x86 cores, no GPU
+"""
+
+from maskarc.train import config
+
+# Designs that training sees, cut-outs aside; `HELD_BACK` it never does.
+DRAWN = (
+    "surgical_blue[own|random]:2, surgical_white[own|random]:1, surgical_black:0.5, "
+    "cloth_black[own|random|pattern]:2, cloth_navy[own|random|pattern]:1, "
+    "cloth_red:0.5, kn95_white[own|random]:1, kn95_black:0.5, n95_white:0.5, "
+    "n95_valve:0.5, duckbill_white:0.5"
+)
+HELD_BACK = (
+    "surgical_green:0.2, surgical_pink:0.2, kn95_grey:0.2, n95_grey:0.2, "
+    "cloth_checked:0.2, cloth_floral:0.2, duckbill_blue:0.2, gas_grey:0.1"
+)
+
+
+def get_config() -> config.TrainConfig:
+    """The configuration; without cut-outs, of which `experiments.recogniser` adds."""
+    return config.TrainConfig(
+        source="folder",
+        min_photos=2,
+        masks=DRAWN,
+        mask_probability=0.8,
+        mask_size_jitter=0.05,
+        mask_shift_jitter=0.03,
+        color_jitter=0.3,
+        quality_jitter=0.3,
+        shift_jitter=0.024,
+        scale_jitter=0.06,
+        rotation_jitter=0.06,
+        init_from="dlib_resnet29",
+        teacher="dlib_resnet29",
+        prototypes_from_teacher=True,
+        model="dlib_resnet29",
+        crop="upper",
+        image_size=150,
+        embed_dim=128,
+        width=32,
+        # Its embeddings lie in a narrow cone, so the scale is large, and differences of
+        # 0.1 in cosine matter.
+        loss="cosface",
+        margin=0.1,
+        scale=64.0,
+        distillation=20.0,
+        batch_size=64,
+        steps=3_000,
+        # Its kernels are small (0.01) and nothing normalises behind them: the backbone
+        # gets 3e-5.
+        optimizer="adamw",
+        clip_norm=5.0,
+        learning_rate=1e-3,
+        learning_rates=(("^backbone/", 0.03),),
+        weight_decay=0.0,
+        warmup_steps=50,
+        schedule="cosine",
+        checkpoint_every=250,
+        keep=20,
+        log_every=25,
+    )
