@@ -59,11 +59,11 @@ def get_config() -> config.TrainConfig:
         batch_size=64,
         steps=3_000,
         # Its kernels are small (0.01) and nothing normalises behind them: the backbone
-        # gets 3e-5.
+        # gets 4e-5.
         optimizer="adamw",
         clip_norm=5.0,
         learning_rate=1e-3,
-        learning_rates=(("^backbone/", 0.03),),
+        learning_rates=(("^backbone/", 0.04),),
         weight_decay=0.0,
         warmup_steps=50,
         schedule="cosine",
