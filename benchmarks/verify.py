@@ -1,6 +1,6 @@
 """The time of one verification from two JPEGs, on one core: cold, warm, and its parts.
 
-    python -m benchmarks.verify [--photos A.jpg B.jpg] [--rounds=5]
+    python -m benchmarks.verify [--photos=A.jpg,B.jpg] [--rounds=5]
 
 Cold is the command `maskarc verify` in a fresh process. Its parts are timed in another
 fresh process, one after the other; the first verification has compiling in it. Warm is
@@ -8,7 +8,6 @@ the third and later ones of that process. Without --photos two generated faces a
 compared. All processes are held to one core.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -18,25 +17,26 @@ import sys
 import tempfile
 import time
 
-_PARTS = "--parts"
+from absl import app, flags
+
+_PHOTOS = flags.DEFINE_list("photos", [], "Two JPEGs, with a comma between.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Processes of each kind.")
+_PARTS = flags.DEFINE_bool("parts", False, "Time the parts in this process.")
 
 
-def main() -> None:
+def main(argv: list[str]) -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--photos", nargs=2, metavar="PHOTO")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(_PARTS, action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.parts:
-        print(json.dumps(_parts(*arguments.photos)))
+    del argv
+    if _PARTS.value:
+        print(json.dumps(_parts(*_PHOTOS.value)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        photos = arguments.photos or _generated(pathlib.Path(folder))
+        photos = _PHOTOS.value or _generated(pathlib.Path(folder))
         verify = [sys.executable, "-m", "maskarc.cli", "verify", *photos]
-        parts = [sys.executable, "-m", "benchmarks.verify", _PARTS, "--photos", *photos]
+        parts = [sys.executable, "-m", "benchmarks.verify", "--parts"]
+        parts.append(f"--photos={','.join(photos)}")
         cold, found = [], []
-        for _ in range(arguments.rounds):
+        for _ in range(_ROUNDS.value):
             start = time.perf_counter()
             _on_one_core(verify)
             cold.append(time.perf_counter() - start)
@@ -121,4 +121,4 @@ def _seconds(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    app.run(main)

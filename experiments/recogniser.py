@@ -51,9 +51,7 @@ def main(argv: list[str]) -> None:
     held_back = workdir / "held_back.json"
     if not cutouts.exists():
         workdir.mkdir(parents=True, exist_ok=True)
-        collecting.build_database(
-            _MASKED_PHOTOS.value, cutouts, holdout=str(held_back)
-        )
+        collecting.build_database(_MASKED_PHOTOS.value, cutouts, holdout=str(held_back))
     config = masked_r29.get_config()
     config.masks = masked_r29.with_cutouts(config.masks, cutouts)
     config.data_dir, config.landmarks = _FACES.value, _LANDMARKS.value

@@ -5,8 +5,9 @@
         --model=dlib=dlib_resnet29 --model=shipped=masked_r29
 
 --faces is a folder with lfw/ and mfr2_dev/. Pairs are of LFW's View 2, or with --view=1
-of its View 1, by which models are chosen; and all of mfr2_dev. Repeating the command
-scores only what is new. Writes table.md, and prints it.
+of its View 1, by which models are chosen; and all of mfr2_dev. --model=both=one+two is the
+mean of the similarities of two models named before. Repeating the command scores only
+what is new. Writes table.md, and prints it.
 """
 
 import pathlib
@@ -18,6 +19,7 @@ from experiments import launch
 from experiments.configs import masked_r29
 from maskarc import scoring
 from maskarc.data import crops
+from maskarc.evaluation import embedded
 from maskarc.scoring import side_by_side
 
 _MODELS = flags.DEFINE_multi_string(
@@ -42,8 +44,7 @@ def main(argv: list[str]) -> None:
         name, is_named, source = text.partition("=")
         if not (is_named and name and source):
             raise ValueError(f"expected --model=NAME=SOURCE, got {text!r}")
-        choice = scoring.ModelChoice(source=source, flip=True)
-        results[name] = {**_lfw(choice, output / name), **_mfr2(choice, output / name)}
+        results[name] = {**_lfw(name, source), **_mfr2(name, source)}
     tables = [
         f"### {condition}\n\n{side_by_side.table(results, condition)}"
         for condition in _CONDITIONS
@@ -53,52 +54,62 @@ def main(argv: list[str]) -> None:
     print(text, end="")
 
 
-def _lfw(choice: scoring.ModelChoice, output: pathlib.Path) -> dict[str, Any]:
+def _lfw(name: str, source: str) -> dict[str, Any]:
     root = f"{_FACES.value}/lfw"
     listing = "pairs.txt" if _VIEW.value == "2" else "pairsDevTest.txt"
-    name = f"LFW View {_VIEW.value}"
     photos = crops.Photos(
         root=f"{root}/images",
         masks=masked_r29.with_cutouts(masked_r29.HELD_BACK, _HELD_BACK.value, weight=1),
         landmarks=_LANDMARKS.value,
     )
-    return {name: _score(choice, photos, f"{root}/{listing}", output / name)}
+    of = f"LFW View {_VIEW.value}"
+    return {of: _score(name, source, photos, f"{root}/{listing}", of)}
 
 
-def _mfr2(choice: scoring.ModelChoice, output: pathlib.Path) -> dict[str, Any]:
+def _mfr2(name: str, source: str) -> dict[str, Any]:
     root = f"{_FACES.value}/mfr2_dev"
     photos = crops.Photos(root=root)
-    listed = _score(
-        choice, photos, f"{root}/pairs.txt", output / "mfr2", chosen="bare-bare"
-    )
-    labels = f"{root}/mfr2_labels.txt"
-    real = _score(
-        choice, photos, "all", output / "mfr2_all", chosen="bare-real", labels=labels
-    )
     # Without labels all photos are taken as they are, masks and all.
+    listed = _score(name, source, photos, f"{root}/pairs.txt", "mfr2", "bare-bare")
+    labels = f"{root}/mfr2_labels.txt"
+    real = _score(name, source, photos, "all", "mfr2_all", "bare-real", labels)
     return {"mfr2_dev, its list": listed, "mfr2_dev, all": real}
 
 
 def _score(
-    choice: scoring.ModelChoice,
+    name: str,
+    source: str,
     photos: crops.Photos,
     pairs: str,
-    output: pathlib.Path,
-    *,
+    of: str,
     chosen: str = "bare-bare,bare-masked,masked-masked",
     labels: str = "",
 ) -> dict[str, Any]:
+    """The scores of a model on one list of pairs, kept below the output."""
+    output = pathlib.Path(_OUTPUT.value)
+
     def score() -> dict[str, Any]:
         return scoring.evaluate_conditions(
-            choice,
+            _model(source, of),
             photos,
             pairs=pairs,
-            output=output,
+            output=output / name / of,
             chosen=chosen,
             mask_labels=labels,
         )
 
-    return side_by_side.score_once(output, score)
+    return side_by_side.score_once(output / name / of, score)
+
+
+def _model(source: str, of: str) -> scoring.ModelChoice | embedded.EmbeddedImages:
+    """The model, or what two that were scored before make of the images."""
+    if "+" not in source:
+        return scoring.ModelChoice(source=source, flip=True)
+    kept = [
+        pathlib.Path(_OUTPUT.value, name, of, "embeddings.npz")
+        for name in source.split("+")
+    ]
+    return embedded.fuse([embedded.EmbeddedImages.load(path) for path in kept])
 
 
 if __name__ == "__main__":

@@ -141,6 +141,17 @@ def test_a_mask_does_not_move_the_upper_chip(face):
     np.testing.assert_array_equal(before, after)
 
 
+def test_the_crop_of_the_eyes_has_no_mouth_in_it(face):
+    _, points = face
+    placed = geometry.transform(points, alignment.eyes_matrix(points, size=100))
+    assert placed[36:48].mean(axis=0) == pytest.approx([49.5, 41.5], abs=2)
+    eyes = np.ptp(placed[36:48, 0])
+    upper = geometry.transform(points, alignment.upper_chip_matrix(points, size=100))
+    assert eyes == pytest.approx(1.6 * np.ptp(upper[36:48, 0]))
+    assert (placed[17:48] > 0).all() and (placed[17:48] < 100).all()
+    assert placed[57, 1] > 100  # the lower lip
+
+
 def test_the_upper_chip_is_placed_like_dlibs(face):
     _, points = face
     upper = alignment.upper_chip_matrix(points)

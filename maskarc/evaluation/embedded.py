@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -236,6 +236,51 @@ def embed_images(
             "embedding_seconds": round(seconds, 3),
             "waiting_for_crops_seconds": round(waited, 3),
         },
+    )
+
+
+def fuse(
+    views: Sequence[EmbeddedImages], weights: Sequence[float] | None = None
+) -> EmbeddedImages:
+    """Several embeddings of each image as one, whose cosine is the mean of theirs.
+
+    Args:
+      views: of the same images in the same order, by different models or crops.
+      weights: of the cosines, positive; equal by default.
+
+    Returns:
+      Embeddings [M, ΣD]; an image that failed in one view has failed.
+
+    Raises:
+      ValueError: other images, or weights that do not fit.
+    """
+    first = views[0]
+    weights = [1.0] * len(views) if weights is None else list(weights)
+    if len(weights) != len(views) or min(weights) <= 0:
+        raise ValueError(f"expected {len(views)} positive weights, got {weights}")
+    for view in views[1:]:
+        if not (
+            np.array_equal(view.names, first.names)
+            and np.array_equal(view.masked, first.masked)
+        ):
+            raise ValueError("the views are not of the same images in the same order")
+    total = sum(weights)
+    joined = np.concatenate(
+        [
+            np.sqrt(weight / total, dtype=np.float32) * view.embeddings
+            for weight, view in zip(weights, views, strict=True)
+        ],
+        axis=1,
+    )
+    outcomes = first.outcomes
+    for view in views[1:]:
+        outcomes = np.where(outcomes == crop_lib.OK, view.outcomes, outcomes)
+    joined[outcomes != crop_lib.OK] = 0
+    return dataclasses.replace(
+        first,
+        embeddings=joined,
+        outcomes=outcomes,
+        about={**first.about, "fused": [dict(view.about) for view in views]},
     )
 
 

@@ -16,7 +16,7 @@ from maskarc.train import config as config_lib
 # What ml_collections reads configuration files with.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
-FILE = "experiments/configs/dlib_masked.py"
+FILE = "experiments/configs/masked_r29.py"
 
 
 def parse(words):

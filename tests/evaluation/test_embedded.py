@@ -1,5 +1,7 @@
 """Embeddings of images: written, read, and refused where they are broken."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -109,3 +111,27 @@ def test_no_usable_photo(crops):
     )
     with pytest.raises(ValueError, match="none of the 1 photos"):
         embedded.embed_images(by_mean, none, progress=False)
+
+
+def test_fused_views_have_the_mean_of_their_cosines(crops):
+    def by_parts(crops):
+        return np.array([crop.mean(axis=(0, 1)) for crop in crops])
+
+    views = [
+        embedded.embed_images(model, crops, progress=False)
+        for model in (by_mean, by_parts)
+    ]
+    fused = embedded.fuse(views, (1.0, 3.0))
+    assert fused.embeddings.shape == (10, 5)
+    cosines = [view.embeddings @ view.embeddings.T for view in views]
+    np.testing.assert_allclose(
+        fused.embeddings @ fused.embeddings.T,
+        0.25 * cosines[0] + 0.75 * cosines[1],
+        atol=1e-6,
+    )
+    np.testing.assert_array_equal(fused.outcomes, views[0].outcomes)
+    shuffled = dataclasses.replace(views[1], names=views[1].names[::-1])
+    with pytest.raises(ValueError, match="not of the same images"):
+        embedded.fuse([views[0], shuffled])
+    with pytest.raises(ValueError, match="expected 2 positive weights"):
+        embedded.fuse(views, (1.0,))
