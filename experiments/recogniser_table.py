@@ -5,9 +5,9 @@
         --model=dlib=dlib_resnet29 --model=shipped=masked_r29
 
 --faces is a folder with lfw/ and mfr2_dev/. Pairs are of LFW's View 2, or with --view=1
-of its View 1, by which models are chosen; and all of mfr2_dev. --model=both=one+two is the
-mean of the similarities of two models named before. Repeating the command scores only
-what is new. Writes table.md, and prints it.
+of its View 1, by which models are chosen; and all of mfr2_dev. --model=both=one+two is
+the mean of the similarities of two models named before. Repeating the command scores
+only what is new. Writes table.md, and prints it.
 """
 
 import pathlib
@@ -62,8 +62,8 @@ def _lfw(name: str, source: str) -> dict[str, Any]:
         masks=masked_r29.with_cutouts(masked_r29.HELD_BACK, _HELD_BACK.value, weight=1),
         landmarks=_LANDMARKS.value,
     )
-    of = f"LFW View {_VIEW.value}"
-    return {of: _score(name, source, photos, f"{root}/{listing}", of)}
+    scored = _score(name, source, photos, f"{root}/{listing}", f"view_{_VIEW.value}")
+    return {f"LFW View {_VIEW.value}": scored}
 
 
 def _mfr2(name: str, source: str) -> dict[str, Any]:
