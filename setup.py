@@ -47,6 +47,7 @@ setuptools.setup(
     package_data={
         "maskarc": ["py.typed"],
         "maskarc.evaluation.report": ["page.html", "page.css"],
+        "maskarc.models": ["*.safetensors"],
     },
     entry_points={"console_scripts": ["maskarc=maskarc.cli:main"]},
     install_requires=[

@@ -1,0 +1,62 @@
+"""What more training buys: every checkpoint of a run, on the photos for choosing.
+
+    python -m experiments.recogniser_curve --run=runs/masked_r29/seed_0 \\
+        --faces=../shared/faces --held_back=runs/masked_r29/held_back.json \\
+        --output=runs/curve
+
+Writes curve.csv and curve.png: accuracies and rates by step, from LFW's View 1 and
+mfr2_dev. Repeating the command scores only new checkpoints.
+"""
+
+import csv
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from experiments import launch, recogniser_scores
+from maskarc.evaluation import plots
+
+flags.adopt_module_key_flags(recogniser_scores)
+_RUN = flags.DEFINE_string("run", None, "Run folder of a training.", required=True)
+# Column → (set, condition, statistic).
+_COLUMNS = {
+    "View 1 bare-bare accuracy": ("LFW View 1", "bare-bare", "accuracy"),
+    "View 1 bare-masked accuracy": ("LFW View 1", "bare-masked", "accuracy"),
+    "View 1 bare-masked TAR at 1e-2": ("LFW View 1", "bare-masked", "tar@0.01"),
+    "mfr2_dev accuracy": ("mfr2_dev, its list", "bare-bare", "accuracy"),
+    "mfr2_dev bare-masked TAR at 1e-2": ("mfr2_dev, all", "bare-real", "tar@0.01"),
+}
+
+
+def main(argv: list[str]) -> None:
+    """Parses the flags, scores and draws."""
+    del argv
+    folder = pathlib.Path(_RUN.value)
+    kept = (folder / "checkpoints").iterdir()
+    steps = sorted(int(path.name) for path in kept if path.name.isdigit())
+    rows = [_row(step, f"{folder}@{step}") for step in steps]
+    output = pathlib.Path(recogniser_scores.OUTPUT.value)
+    with (output / "curve.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, ["step", *_COLUMNS])
+        table.writeheader()
+        table.writerows(rows)
+    plots.training_curves(output / "curve.png", output / "curve.csv")
+    print((output / "curve.csv").read_text(encoding="utf-8"), end="")
+
+
+def _row(step: int, source: str) -> dict[str, Any]:
+    name = f"step_{step}"
+    found = {
+        **recogniser_scores.lfw(name, source, "1"),
+        **recogniser_scores.mfr2(name, source),
+    }
+    estimates = {
+        column: found[of]["conditions"][condition]["intervals"][statistic]["estimate"]
+        for column, (of, condition, statistic) in _COLUMNS.items()
+    }
+    return {"step": step, **estimates}
+
+
+if __name__ == "__main__":
+    launch.run(main)
