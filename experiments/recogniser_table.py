@@ -4,9 +4,10 @@
         --held_back=runs/masked_r29/held_back.json --output=runs/table \\
         --model=dlib=dlib_resnet29 --model=shipped=masked_r29
 
-Pairs are of LFW's View 2, or with --view=1 of its View 1, by which models are chosen; and
-all of mfr2_dev. --model=both=one+two is the mean of the similarities of two models named
-before. Repeating the command scores only what is new. Writes table.md, and prints it.
+Pairs are of LFW's View 2, or with --view=1 of its View 1, by which models are chosen;
+and all of mfr2_dev. --model=both=one+two is the mean of the similarities of two models
+named before. Repeating the command scores only what is new. Writes table.md and prints
+it.
 """
 
 import pathlib
