@@ -11,7 +11,7 @@ from typing import Any
 import grain
 import numpy as np
 
-from maskarc.data import balance, sources
+from maskarc.data import balance, joined, sources
 
 Batch = dict[str, np.ndarray]
 
@@ -42,8 +42,8 @@ def batches(
 
     Raises:
       ValueError: the source has fewer elements than a batch, or a label outside
-        0..num_classes−1 (checked where the source lists its labels); the processes
-        cannot share a batch equally; or as `balance.Balanced` raises it.
+        0..num_classes−1, but −1 for none (checked where the source lists its labels);
+        the processes cannot share a batch equally; or as `balance.Balanced` raises it.
     """
     number, count = process
     if batch_size % count or not 0 <= number < count:
@@ -58,9 +58,12 @@ def batches(
         )
     labels = getattr(source, "labels", None)
     if labels is not None and not (
-        np.min(labels) >= 0 and np.max(labels) < source.num_classes
+        np.min(labels) >= joined.UNKNOWN and np.max(labels) < source.num_classes
     ):
-        raise ValueError(f"labels must lie in 0..{source.num_classes - 1}")
+        raise ValueError(
+            f"labels must lie in 0..{source.num_classes - 1}, or be {joined.UNKNOWN} "
+            "for people who are not known"
+        )
     if photos_of_each:
         balanced = balance.Balanced(source, batch_size, photos_of_each, seed=seed)
         dataset = grain.MapDataset.source(balanced).seed(seed)

@@ -61,5 +61,6 @@ class Taught:
         if self.labels is None:
             raise ValueError("the source does not list its labels, by which means go")
         sums = np.zeros((self.num_classes, self.targets.shape[1]), np.float32)
-        np.add.at(sums, self.labels, self.targets)
+        is_known = self.labels >= 0
+        np.add.at(sums, self.labels[is_known], self.targets[is_known])
         return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)

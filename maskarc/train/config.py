@@ -66,6 +66,10 @@ class TrainConfig:
     # Synthetic: people, and photos of each.
     num_identities: int = 200
     photos_per_identity: int = 30
+    # Folder of more photos, of whoever they show, with their landmark table: for
+    # distillation alone.
+    unlabelled_dir: str = ""
+    unlabelled_landmarks: str = ""
     # Identities with fewer usable photos are left out.
     min_photos: int = 1
     # Photos of each identity in a batch, a divisor of batch_size: identities then come

@@ -1,5 +1,6 @@
 """What a configuration reads: its source of photos and its augmentation."""
 
+import dataclasses
 import pathlib
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import grain
 
 from maskarc import landmarks
 from maskarc.data import (
+    joined,
     record_faces,
     shards,
     sources,
@@ -42,7 +44,10 @@ def create_source(
         raise ValueError(
             f"unknown source {config.source!r}; expected one of {', '.join(SOURCES)}"
         )
-    source = substitution.Substituting(SOURCES[config.source](config, workdir))
+    source = SOURCES[config.source](config, workdir)
+    if config.unlabelled_dir:
+        source = joined.WithUnlabelled(source, _unlabelled(config, workdir))
+    source = substitution.Substituting(source)
     if config.teacher:
         return teaching.with_targets(source, config, workdir)
     return source
@@ -81,6 +86,20 @@ def augmentations(
     if config.pairs:
         return [transforms.BareAndMasked(mask, tuple(rest))]
     return [mask, *rest]
+
+
+def _unlabelled(
+    config: config_lib.TrainConfig, workdir: pathlib.Path
+) -> sources.Source:
+    more = dataclasses.replace(
+        config,
+        data_dir=config.unlabelled_dir,
+        landmarks=config.unlabelled_landmarks,
+        min_photos=1,
+    )
+    folder = workdir / "unlabelled"
+    folder.mkdir(exist_ok=True)
+    return _folder(more, folder)
 
 
 def _folder(config: config_lib.TrainConfig, workdir: pathlib.Path) -> sources.Source:

@@ -123,7 +123,8 @@ class Trainer:
         Args:
           state: donated where the caller's jit says so.
           batch: "image" uint8[B, S, S, 3], or in pairs [B, 2, S, S, 3], bare and
-            masked; "label" int32[B] in 0..C−1; and, for distillation, "target"
+            masked; "label" int32[B] in 0..C−1, or −1 where it is not known, for
+            which classification counts for nothing; and, for distillation, "target"
             float32[B, E].
 
         Returns:
@@ -185,23 +186,24 @@ class Trainer:
                 train=True,
                 key=dropout_key,
             )
+            labels = jnp.repeat(batch["label"], of_each)
             classified, margin_stats = self.head(
-                embeddings,
-                trainable["prototypes"],
-                jnp.repeat(batch["label"], of_each),
-                margin_stats,
-                head_key,
+                embeddings, trainable["prototypes"], labels, margin_stats, head_key
             )
+            # Means are over those whose person is known; the others have loss 0.
+            is_known = labels >= 0
+            known = jnp.maximum(jnp.mean(is_known), 1 / len(labels))
             parts = self.objective.parts(
-                classified.loss,
+                classified.loss / known,
                 embeddings.reshape(-1, of_each, embeddings.shape[-1]),
                 batch.get("target"),
             )
             loss = self.objective.total(parts)
             metrics = {
                 "loss": loss,
-                "accuracy": jnp.mean(classified.own >= classified.top),
-                "target_cosine": classified.own.mean(),
+                "accuracy": jnp.mean(is_known & (classified.own >= classified.top))
+                / known,
+                "target_cosine": jnp.where(is_known, classified.own, 0).mean() / known,
                 **(parts if len(parts) > 1 else {}),
             }
             return factor * loss, (stats, margin_stats, metrics)
