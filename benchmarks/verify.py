@@ -4,7 +4,7 @@
 
 Cold is the command `maskarc verify` in a fresh process. Its parts are timed in another
 fresh process, one after the other; the first verification has compiling in it. Warm is
-the third and later ones of that process. Without --photos two generated faces are
+the third one of that process. Without --photos two generated faces are
 compared. All processes are held to one core.
 """
 

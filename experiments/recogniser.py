@@ -4,10 +4,11 @@
         --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29 \\
         --lfw=../shared/faces/lfw
 
-Cuts masks out of the photos of masked people, trains, and blends the result with its
-start. In the workdir are then: masks.json and held_back.json, which the training did
-not see; seed_N, the run; masked_r29_seed_N.safetensors. With --lfw it also prints the
-thresholds. Repeating the command goes on.
+Cuts masks out of the photos of masked people; makes morphs, faces between two people,
+for the teacher alone; trains; blends the result with its start. In the workdir are
+then: masks.json, and held_back.json, which the training did not see; morphs/; seed_N,
+the run; masked_r29_seed_N.safetensors. With --lfw it also prints the thresholds.
+Repeating the command goes on.
 """
 
 import hashlib
@@ -19,12 +20,13 @@ from absl import flags
 
 from experiments import launch
 from experiments.configs import masked_r29
-from maskarc import inference, scoring
+from maskarc import inference, landmarks, scoring
 from maskarc.convert import own_file
-from maskarc.data import crops
+from maskarc.data import crops, morphs, sources
 from maskarc.data import pairs as pair_lists
 from maskarc.masks import collecting
 from maskarc.train import blending, loop
+from maskarc.train import config as config_lib
 
 _FACES = flags.DEFINE_string("faces", None, "Photos to train on.", required=True)
 _LANDMARKS = flags.DEFINE_string("landmarks", "", "Their landmark table, if any.")
@@ -41,20 +43,25 @@ _STEPS = flags.DEFINE_integer("steps", masked_r29.get_config().steps, "Of traini
 _SHARE = flags.DEFINE_float(
     "share", masked_r29.SHARE, "How far from the start weights to the trained ones."
 )
+# Of landmarks everywhere: with another one the file would be another.
+_DETECTOR = "mesh"
 
 
 def main(argv: list[str]) -> None:
     """Parses the flags and makes it."""
     del argv
     workdir = pathlib.Path(_WORKDIR.value)
-    cutouts = workdir / "masks.json"
-    held_back = workdir / "held_back.json"
+    workdir.mkdir(parents=True, exist_ok=True)
+    cutouts, held_back = workdir / "masks.json", workdir / "held_back.json"
     if not cutouts.exists():
-        workdir.mkdir(parents=True, exist_ok=True)
-        collecting.build_database(_MASKED_PHOTOS.value, cutouts, holdout=str(held_back))
+        collecting.build_database(
+            _MASKED_PHOTOS.value, cutouts, detector=_DETECTOR, holdout=str(held_back)
+        )
     config = masked_r29.get_config()
     config.masks = masked_r29.with_cutouts(config.masks, cutouts)
-    config.data_dir, config.landmarks = _FACES.value, _LANDMARKS.value
+    config.data_dir = _FACES.value
+    config.landmarks = _LANDMARKS.value or _found(workdir)
+    config.unlabelled_dir, config.unlabelled_landmarks = _morphs(config, workdir)
     config.seed, config.steps = _SEED.value, _STEPS.value
     run = workdir / f"seed_{config.seed}"
     loop.train(config, run)
@@ -67,6 +74,29 @@ def main(argv: list[str]) -> None:
         print(json.dumps(_thresholds(file, held_back)))
 
 
+def _found(workdir: pathlib.Path) -> str:
+    """The landmark table of the faces, made if it is not there."""
+    table = workdir / "landmarks.npz"
+    if not table.exists():
+        detector = landmarks.create_detector(_DETECTOR)
+        landmarks.detect_folder(detector, _FACES.value, save_to=table)
+    return str(table)
+
+
+def _morphs(config: config_lib.TrainConfig, workdir: pathlib.Path) -> tuple[str, str]:
+    """Folder and landmark table of the faces between two people."""
+    folder = workdir / "morphs"
+    table = folder / "landmarks.npz"
+    if not table.exists():
+        source = sources.ImageFolder.from_folder(
+            config.data_dir,
+            landmarks.LandmarkTable.load(config.landmarks),
+            min_photos=config.min_photos,
+        )
+        morphs.write_morphs(source, folder, masked_r29.MORPHS)
+    return str(folder), str(table)
+
+
 def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, object]:
     """Those of View 1's training list."""
     listed = pair_lists.read_pairs(
@@ -76,7 +106,8 @@ def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, obj
         scoring.ModelChoice(source=str(file), flip=True),
         crops.Photos(
             root=f"{_LFW.value}/images",
-            masks=masked_r29.with_cutouts(masked_r29.HELD_BACK, held_back, weight=1),
+            masks=masked_r29.with_cutouts(masked_r29.HELD_BACK, held_back),
+            detector=_DETECTOR,
         ),
         sorted({*listed.first, *listed.second}),
         keep_in=_WORKDIR.value,

@@ -19,13 +19,16 @@ from maskarc.evaluation import plots
 
 flags.adopt_module_key_flags(recogniser_scores)
 _RUN = flags.DEFINE_string("run", None, "Run folder of a training.", required=True)
-# Column → (set, condition, statistic).
+# Column → (title, statistic).
 _COLUMNS = {
-    "View 1 bare-bare accuracy": ("LFW View 1", "bare-bare", "accuracy"),
-    "View 1 bare-masked accuracy": ("LFW View 1", "bare-masked", "accuracy"),
-    "View 1 bare-masked TAR at 1e-2": ("LFW View 1", "bare-masked", "tar@0.01"),
-    "mfr2_dev accuracy": ("mfr2_dev, its list", "bare-bare", "accuracy"),
-    "mfr2_dev bare-masked TAR at 1e-2": ("mfr2_dev, all", "bare-real", "tar@0.01"),
+    "View 1 bare-bare accuracy": ("LFW View 1, bare–bare", "accuracy"),
+    "View 1 bare-masked accuracy": ("LFW View 1, bare–masked", "accuracy"),
+    "View 1 bare-masked TAR at 1e-2": ("LFW View 1, bare–masked", "tar@0.01"),
+    "mfr2_dev accuracy": ("mfr2_dev, its list of pairs as they are", "accuracy"),
+    "mfr2_dev bare-masked TAR at 1e-2": (
+        "mfr2_dev, all pairs of bare and masked",
+        "tar@0.01",
+    ),
 }
 
 
@@ -35,6 +38,8 @@ def main(argv: list[str]) -> None:
     folder = pathlib.Path(_RUN.value)
     kept = (folder / "checkpoints").iterdir()
     steps = sorted(int(path.name) for path in kept if path.name.isdigit())
+    if not steps:
+        raise ValueError(f"{folder} has no checkpoint")
     rows = [_row(step, f"{folder}@{step}") for step in steps]
     output = pathlib.Path(recogniser_scores.OUTPUT.value)
     with (output / "curve.csv").open("w", newline="", encoding="utf-8") as file:
@@ -46,16 +51,14 @@ def main(argv: list[str]) -> None:
 
 
 def _row(step: int, source: str) -> dict[str, Any]:
-    name = f"step_{step}"
-    found = {
-        **recogniser_scores.lfw(name, source, "1"),
-        **recogniser_scores.mfr2(name, source),
-    }
-    estimates = {
-        column: found[of]["conditions"][condition]["intervals"][statistic]["estimate"]
-        for column, (of, condition, statistic) in _COLUMNS.items()
-    }
-    return {"step": step, **estimates}
+    found = recogniser_scores.score(f"step_{step}", source, "1")
+    sections = recogniser_scores.sections("1")
+    row: dict[str, Any] = {"step": step}
+    for column, (title, statistic) in _COLUMNS.items():
+        of, condition = sections[title]
+        scored = found[of]["conditions"][condition]
+        row[column] = scored.get("intervals", {}).get(statistic, {}).get("estimate", "")
+    return row
 
 
 if __name__ == "__main__":

@@ -21,67 +21,83 @@ _HELD_BACK = flags.DEFINE_string(
 _LANDMARKS = flags.DEFINE_string("landmarks", "", "Landmark table of LFW, if any.")
 
 
-def lfw(name: str, source: str, view: str) -> dict[str, Any]:
-    """The scores of a model on pairs of LFW, bare and with masks not seen in training.
+def sections(view: str) -> dict[str, tuple[str, str]]:
+    """Title → (what is scored, condition), for pairs of LFW's view "1" or "2"."""
+    lfw = f"view_{view}"
+    return {
+        f"LFW View {view}, bare–bare": (lfw, "bare-bare"),
+        f"LFW View {view}, bare–masked": (lfw, "bare-masked"),
+        f"LFW View {view}, masked–masked": (lfw, "masked-masked"),
+        "mfr2_dev, its list of pairs as they are": ("mfr2", "bare-bare"),
+        "mfr2_dev, all pairs of bare and masked": ("mfr2_all", "bare-real"),
+    }
+
+
+def score(name: str, source: str, view: str) -> dict[str, dict[str, Any]]:
+    """Scores a model on everything, or reads what was scored before.
 
     Args:
       name: what to call it; a folder below --output.
-      source: a model, or "one+two" of names scored before: their mean similarity.
-      view: "2", the reported pairs, or "1", those for choosing.
+      source: a model, or "mean:one,two", the mean similarity of names scored before.
+      view: "2", the reported pairs of LFW, or "1", those for choosing.
+
+    Returns:
+      What is scored (of `sections`) → what `evaluate_conditions` returned.
     """
-    root = f"{_FACES.value}/lfw"
-    listing = "pairs.txt" if view == "2" else "pairsDevTest.txt"
-    photos = crops.Photos(
-        root=f"{root}/images",
-        masks=masked_r29.with_cutouts(masked_r29.HELD_BACK, _HELD_BACK.value, weight=1),
+    lfw, mfr2 = f"{_FACES.value}/lfw", f"{_FACES.value}/mfr2_dev"
+    masked_lfw = crops.Photos(
+        root=f"{lfw}/images",
+        masks=masked_r29.with_cutouts(masked_r29.HELD_BACK, _HELD_BACK.value),
         landmarks=_LANDMARKS.value,
     )
-    scored = _score(name, source, photos, f"{root}/{listing}", f"view_{view}")
-    return {f"LFW View {view}": scored}
-
-
-def mfr2(name: str, source: str) -> dict[str, Any]:
-    """The same on real masks: the list of pairs, and all pairs of bare and masked."""
-    root = f"{_FACES.value}/mfr2_dev"
-    photos = crops.Photos(root=root)
-    # Without labels all photos are taken as they are, masks and all.
-    listed = _score(name, source, photos, f"{root}/pairs.txt", "mfr2", "bare-bare")
-    labels = f"{root}/mfr2_labels.txt"
-    real = _score(name, source, photos, "all", "mfr2_all", "bare-real", labels)
-    return {"mfr2_dev, its list": listed, "mfr2_dev, all": real}
+    listing = "pairs.txt" if view == "2" else "pairsDevTest.txt"
+    as_they_are = crops.Photos(root=mfr2)
+    real: dict[str, Any] = {
+        "chosen": "bare-real",
+        "mask_labels": f"{mfr2}/mfr2_labels.txt",
+    }
+    wanted: dict[str, tuple[crops.Photos, str, dict[str, Any]]] = {
+        f"view_{view}": (
+            masked_lfw,
+            f"{lfw}/{listing}",
+            {"chosen": "bare-bare,bare-masked,masked-masked"},
+        ),
+        # Without labels all photos are taken as they are, masks and all.
+        "mfr2": (as_they_are, f"{mfr2}/pairs.txt", {"chosen": "bare-bare"}),
+        "mfr2_all": (as_they_are, "all", real),
+    }
+    return {
+        of: _score(name, source, of, photos, pairs, options)
+        for of, (photos, pairs, options) in wanted.items()
+    }
 
 
 def _score(
     name: str,
     source: str,
+    of: str,
     photos: crops.Photos,
     pairs: str,
-    of: str,
-    chosen: str = "bare-bare,bare-masked,masked-masked",
-    labels: str = "",
+    options: dict[str, Any],
 ) -> dict[str, Any]:
     """The scores of a model on one list of pairs, kept below the output."""
-    output = pathlib.Path(OUTPUT.value)
-
-    def score() -> dict[str, Any]:
-        return scoring.evaluate_conditions(
-            _model(source, of),
-            photos,
-            pairs=pairs,
-            output=output / name / of,
-            chosen=chosen,
-            mask_labels=labels,
-        )
-
-    return side_by_side.score_once(output / name / of, score)
+    model = _model(source, of)
+    output = pathlib.Path(OUTPUT.value) / name / of
+    if isinstance(model, embedded.EmbeddedImages):
+        source = model.about["model"]
+    return side_by_side.score_once(
+        output,
+        lambda: scoring.evaluate_conditions(
+            model, photos, pairs=pairs, output=output, **options
+        ),
+        about={"model": source, "masks": photos.masks},
+    )
 
 
 def _model(source: str, of: str) -> scoring.ModelChoice | embedded.EmbeddedImages:
     """The model, or what two that were scored before make of the images."""
-    if "+" not in source:
+    if not source.startswith("mean:"):
         return scoring.ModelChoice(source=source, flip=True)
-    kept = [
-        pathlib.Path(OUTPUT.value, name, of, "embeddings.npz")
-        for name in source.split("+")
-    ]
+    names = source.removeprefix("mean:").split(",")
+    kept = [pathlib.Path(OUTPUT.value, name, of, "embeddings.npz") for name in names]
     return embedded.fuse([embedded.EmbeddedImages.load(path) for path in kept])

@@ -154,7 +154,8 @@ def upper_chip_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.nda
 def eyes_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.ndarray:
     """The similarity float64[2, 3] to a crop of brows, eyes and nose.
 
-    It is the upper chip, enlarged about the eyes until mouth and chin are outside.
+    It is the upper chip, enlarged about the eyes: of the mean face's mouth only the
+    upper lip is inside.
     Arguments and errors as for `chip_matrix`.
     """
     matrix = upper_chip_matrix(landmarks, size=size)

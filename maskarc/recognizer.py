@@ -49,8 +49,8 @@ class Verification:
       is_same: None where no threshold is known.
       similarity: cosine of the embeddings, in [−1, 1].
       threshold: least similarity of one person's photos, or None.
-      far: share of different people that the threshold takes for one at most, whether
-        or not masks are worn; or None.
+      far: share of different people that the threshold takes for one at most, as far
+        as it was measured; or None.
       face_counts: faces found in each photo; the main one was compared.
     """
 
@@ -72,8 +72,9 @@ class Recognizer:
     Attributes:
       embedder: the network.
       detector: finds the faces and their landmarks.
-      thresholds: what the photos wear ("bare-bare", "bare-masked") → (false acceptance
-        rate, least similarity), the lowest rate last; empty where none were measured.
+      thresholds: what the photos wear ("bare-bare", "bare-masked", "masked-masked") →
+        (false acceptance rate, least similarity), the lowest rate last; empty where
+        none were measured.
     """
 
     embedder: inference.Embedder
@@ -158,7 +159,7 @@ class Recognizer:
           b: likewise.
           far: false acceptance rate, one of those in `thresholds`.
           wearing: what the photos are known to wear, a key of `thresholds`; empty for
-            the highest of their thresholds, which keeps to the rate in any case.
+            the highest of them, which keeps to the rate in all cases measured.
 
         Raises:
           NoFaceError: a photo is unreadable or shows no face.
@@ -189,10 +190,11 @@ class Recognizer:
             )
         chosen = [wearing] if wearing else list(self.thresholds)
         known = [dict(self.thresholds[name]) for name in chosen]
-        if any(far not in rates for rates in known):
+        common = [rate for rate in known[0] if all(rate in rates for rates in known)]
+        if far not in common:
             raise ValueError(
                 f"no threshold was measured at a false acceptance rate of {far:g}; "
-                f"expected one of {', '.join(f'{rate:g}' for rate in known[0])}"
+                f"expected one of {', '.join(f'{rate:g}' for rate in common)}"
             )
         return max(rates[far] for rates in known)
 

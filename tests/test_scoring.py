@@ -215,10 +215,14 @@ def test_thresholds_let_through_so_many_impostors(people, tmp_path):
         (name, masked): embedded_all.embeddings[embedded_all.rows([name], masked)[0]]
         for name, masked in needed
     }
-    for condition, second_masked in (("bare-bare", False), ("bare-masked", True)):
+    for condition, (first_masked, second_masked) in {
+        "bare-bare": (False, False),
+        "bare-masked": (False, True),
+        "masked-masked": (True, True),
+    }.items():
         scores = np.array(
             [
-                rows[a, False] @ rows[b, second_masked]
+                rows[a, first_masked] @ rows[b, second_masked]
                 for a in names
                 for b in names
                 if a.split("/")[0] != b.split("/")[0]
@@ -234,16 +238,22 @@ def test_thresholds_let_through_so_many_impostors(people, tmp_path):
         )
 
 
-def test_models_side_by_side(run, tmp_path):
+def test_models_side_by_side(run):
     _, result = run
-    results = {"coarse": {"people": result}, "again": {"people": result}}
-    text = side_by_side.table(results, "bare-masked")
+    text = side_by_side.table({"coarse": result, "again": result}, "bare-masked")
     header, _, first, second = text.splitlines()
-    assert header.split(" | ")[2:4] == ["accuracy", "TAR at FAR 1e-2"]
+    assert header.split(" | ")[1:3] == ["accuracy", "TAR at FAR 1e-2"]
     accuracy = result["conditions"]["bare-masked"]["intervals"]["accuracy"]
     assert f"{100 * accuracy['estimate']:.2f} %" in first
-    assert first.startswith("| people | coarse") and second.startswith("| people | aga")
-    assert side_by_side.table(results, "bare-real") == ""
-    (tmp_path / "result.json").write_text(json.dumps({"kept": 1}))
-    assert side_by_side.score_once(tmp_path, dict) == {"kept": 1}
-    assert side_by_side.score_once(tmp_path / "none", lambda: {"new": 2}) == {"new": 2}
+    assert first.startswith("| coarse") and second.startswith("| again")
+    assert " – " in first  # sixteen impostors show no rate of 1e-3
+
+
+def test_a_result_is_kept_and_not_taken_for_another(run, tmp_path):
+    output, result = run
+    kept = side_by_side.score_once(output, dict, about={"model": MODEL})
+    assert kept == result
+    with pytest.raises(ValueError, match=r"model was 'tests.*', now 'other'"):
+        side_by_side.score_once(output, dict, about={"model": "other"})
+    new = side_by_side.score_once(tmp_path / "none", lambda: {"new": 2}, about={})
+    assert new == {"new": 2}

@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wearing",
         default="",
-        choices=["", "bare-bare", "bare-masked"],
-        help="what the photos are known to wear; the threshold is then of such pairs "
-        "(default: the highest, for any)",
+        metavar="WHAT",
+        help="what the photos are known to wear: bare-bare, bare-masked or "
+        "masked-masked; the threshold is then of such pairs (default: the highest)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -1,11 +1,16 @@
 """A source whose elements carry what another network made of the bare photo."""
 
 import dataclasses
+import functools
+import pathlib
 from typing import Any
 
 import numpy as np
 
 from maskarc.data import sources
+
+# Rows that are added up at once.
+_ROWS = 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -14,19 +19,26 @@ class Taught:
 
     Attributes:
       source: what is read.
-      targets: float32[N, E], a row an element, of length 1; of zeros where there is
-        none, which then teaches nothing.
+      path: a .npy file of float32[N, E], a row an element, of length 1; of zeros where
+        there is none, which then teaches nothing. It is mapped into memory, by each
+        process that reads.
     """
 
     source: sources.Source
-    targets: np.ndarray
+    path: pathlib.Path
 
     def __post_init__(self) -> None:
-        if self.targets.ndim != 2 or len(self.targets) != len(self.source):
+        shape = self.targets.shape
+        if len(shape) != 2 or shape[0] != len(self.source):
             raise ValueError(
-                f"expected targets [{len(self.source)}, E], a row an element, got "
-                f"{list(self.targets.shape)}"
+                f"{self.path}: expected targets [{len(self.source)}, E], a row an "
+                f"element, got {list(shape)}"
             )
+
+    @property
+    def targets(self) -> np.ndarray:
+        """float32[N, E], read when it is looked at."""
+        return _mapped(self.path)
 
     @property
     def num_classes(self) -> int:
@@ -47,7 +59,7 @@ class Taught:
         return len(self.source)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {**self.source[index], "target": self.targets[index]}
+        return {**self.source[index], "target": np.array(self.targets[index])}
 
     def class_means(self) -> np.ndarray:
         """The directions of each class's mean target.
@@ -61,6 +73,14 @@ class Taught:
         if self.labels is None:
             raise ValueError("the source does not list its labels, by which means go")
         sums = np.zeros((self.num_classes, self.targets.shape[1]), np.float32)
-        is_known = self.labels >= 0
-        np.add.at(sums, self.labels[is_known], self.targets[is_known])
+        for start in range(0, len(self), _ROWS):
+            labels = self.labels[start : start + _ROWS]
+            rows = self.targets[start : start + _ROWS]
+            np.add.at(sums, labels[labels >= 0], rows[labels >= 0])
         return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+
+
+@functools.lru_cache(maxsize=8)
+def _mapped(path: pathlib.Path) -> np.ndarray:
+    """The file's array; a function's, so that it does not travel to other processes."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)

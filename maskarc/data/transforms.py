@@ -173,7 +173,7 @@ class ColorJitter(grain.transforms.RandomMap):
 
 @dataclasses.dataclass(frozen=True)
 class QualityJitter(grain.transforms.RandomMap):
-    """Takes detail from a share of the crops: made small, or blurred, or compressed.
+    """Takes detail from a share of the crops: shrinks them, and compresses half.
 
     Attributes:
       probability: share of the crops, in [0, 1].

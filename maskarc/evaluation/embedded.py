@@ -280,7 +280,11 @@ def fuse(
         first,
         embeddings=joined,
         outcomes=outcomes,
-        about={**first.about, "fused": [dict(view.about) for view in views]},
+        norms=np.linalg.norm(joined, axis=1),
+        about={
+            **first.about,
+            "model": " + ".join(str(view.about.get("model")) for view in views),
+        },
     )
 
 

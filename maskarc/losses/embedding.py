@@ -340,7 +340,9 @@ def distillation_loss(student: ArrayLike, teacher: ArrayLike) -> jax.Array:
     return 1 - pair_cosines(student, jax.lax.stop_gradient(teacher))
 
 
-def similarity_distillation_loss(student: ArrayLike, teacher: ArrayLike) -> jax.Array:
+def similarity_distillation_loss(
+    student: ArrayLike, teacher: ArrayLike, *, where: ArrayLike | None = None
+) -> jax.Array:
     """Wants the batch's similarities to be the teacher's; sizes may differ.
 
         ℓ[i] = mean_{j ≠ i} (cos(s[i], s[j]) − cos(t[i], t[j]))²
@@ -348,6 +350,8 @@ def similarity_distillation_loss(student: ArrayLike, teacher: ArrayLike) -> jax.
     Args:
       student: float[B, D], B ≥ 2; use `jax.vmap` for more axes.
       teacher: float[B, E], without gradient.
+      where: bool[B], of which examples the teacher has something to say; the others
+        are compared with none, and have loss 0.
 
     Returns:
       float32[B].
@@ -366,5 +370,8 @@ def similarity_distillation_loss(student: ArrayLike, teacher: ArrayLike) -> jax.
     gap = margins.cosine_logits(student, student) - margins.cosine_logits(
         *[jax.lax.stop_gradient(jnp.asarray(teacher))] * 2
     )
-    is_self = jnp.eye(len(gap), dtype=bool)
-    return jnp.sum(jnp.where(is_self, 0, gap * gap), axis=1) / (len(gap) - 1)
+    is_compared = ~jnp.eye(len(gap), dtype=bool)
+    if where is not None:
+        is_compared &= jnp.asarray(where)[:, None] & jnp.asarray(where)[None, :]
+    total = jnp.sum(jnp.where(is_compared, gap * gap, 0), axis=1)
+    return total / jnp.maximum(is_compared.sum(axis=1), 1)

@@ -18,11 +18,11 @@ class Pretrained:
     Attributes:
       model: key of `MODELS`.
       crop: the crop it expects, a key of `alignment.CROPS`; its side is the model's.
-      thresholds: what the photos wear ("bare-bare", "bare-masked") → (false acceptance
-        rate, least cosine similarity of one person's two photos), with flip: measured
-        on the pairs of different people among the 3,443 photos of LFW's View 1 training
-        list, of which there are 5.9 million (`scoring.impostor_thresholds`). Empty
-        where it was not measured.
+      thresholds: what the photos wear (`scoring.thresholds.COMPARED`) → (false
+        acceptance rate, least similarity of one person's two photos), with flip. They
+        are of the pairs of different people among the 3,443 photos of LFW's View 1
+        training list, 5.9 million (`scoring.impostor_thresholds`). Empty where it was
+        not measured.
       metric: how embeddings are compared.
       scores: (benchmark, score), as measured with maskarc (docs/models.md says how) or,
         where it says so, as published.
@@ -174,6 +174,9 @@ def _packaged(record: Pretrained) -> pathlib.Path:
     folders = (spec and spec.submodule_search_locations) or []
     files = [path for f in folders if (path := pathlib.Path(f, record.file)).is_file()]
     if not files:
-        extra = "maskarc" if record.package == "maskarc" else "'maskarc[dlib]'"
-        raise ImportError(f"these weights are in {record.package}: pip install {extra}")
+        if record.package == "maskarc":
+            raise ImportError(f"{record.file} is gone: install maskarc anew")
+        raise ImportError(
+            f"these weights are in {record.package}: pip install 'maskarc[dlib]'"
+        )
     return files[0]

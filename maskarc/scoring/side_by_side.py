@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 # Statistic of `evaluation.bootstrap` → how a table calls it.
@@ -14,42 +14,63 @@ STATISTICS = {
 
 
 def score_once(
-    output: pathlib.Path, score: Callable[[], dict[str, Any]]
+    output: pathlib.Path,
+    score: Callable[[], dict[str, Any]],
+    *,
+    about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The result.json of a folder, or what `score` gives, which writes it there."""
-    kept = output / "result.json"
-    if kept.exists():
-        return json.loads(kept.read_text(encoding="utf-8"))
-    return score()
-
-
-def table(results: Mapping[str, Mapping[str, dict[str, Any]]], condition: str) -> str:
-    """A Markdown table of one condition: a row a model, with 95 % intervals by people.
+    """The result.json of a folder, or what `score` gives, which writes it there.
 
     Args:
-      results: model → set of pairs → what `evaluate_conditions` returned.
-      condition: a key of its "conditions"; sets without it are left out.
+      output: folder of the results.
+      score: scores anew.
+      about: what the kept result has to say "about" itself, such as its model.
+
+    Raises:
+      ValueError: the folder holds the result of something else.
     """
-    rows = []
-    for model, sets in results.items():
-        for name, result in sets.items():
-            scored = result["conditions"].get(condition)
-            if scored is None:
-                continue
-            values = [
-                _cell(scored["intervals"].get(statistic), statistic)
-                for statistic in STATISTICS
-            ]
-            rows.append([name, model, *values, f"{scored['pairs']:,}"])
-    if not rows:
-        return ""
-    header = ["set", "model", *STATISTICS.values(), "pairs"]
-    lines = [header, ["---"] * len(header), *sorted(rows, key=lambda row: row[0])]
+    kept = output / "result.json"
+    if not kept.exists():
+        return score()
+    result = json.loads(kept.read_text(encoding="utf-8"))
+    other = {
+        name: (result["about"].get(name), value)
+        for name, value in about.items()
+        if result["about"].get(name) != value
+    }
+    if other:
+        raise ValueError(
+            f"{output} holds another result: "
+            + ", ".join(f"{n} was {a!r}, now {b!r}" for n, (a, b) in other.items())
+            + ". Use another --output, or remove it."
+        )
+    return result
+
+
+def table(
+    results: Mapping[str, dict[str, Any]],
+    condition: str,
+    statistics: Sequence[str] = tuple(STATISTICS),
+) -> str:
+    """A Markdown table: a row a model, with 95 % intervals by people.
+
+    Args:
+      results: model → what `evaluate_conditions` returned.
+      condition: a key of its "conditions".
+      statistics: keys of `STATISTICS`.
+    """
+    header = ["model", *(STATISTICS[name] for name in statistics), "pairs"]
+    lines = [header, ["---"] * len(header)]
+    for model, result in results.items():
+        scored = result["conditions"][condition]
+        intervals = scored.get("intervals", {})
+        cells = [_cell(intervals.get(name), name) for name in statistics]
+        lines.append([model, *cells, f"{scored['pairs']:,}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def _cell(interval: Mapping[str, float | None] | None, statistic: str) -> str:
-    """ "97.1 % (96.2–97.9)", or the rates as shares; a dash where it is refused."""
+    """ "97.12 % (96.20–97.90)", or the rates as shares; a dash where it is refused."""
     if interval is None or interval["estimate"] is None:
         return "–"
     factor, digits, unit = (100, 2, " %") if statistic == "accuracy" else (1, 3, "")

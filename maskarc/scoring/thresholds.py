@@ -10,8 +10,8 @@ from maskarc.evaluation import conditions, embedded, rates
 from maskarc.scoring import conditions as condition_scoring
 from maskarc.scoring import models
 
-# What is compared: (masked, masked) of the two photos.
-COMPARED = ("bare-bare", "bare-masked")
+# What the two photos wear.
+COMPARED = ("bare-bare", "bare-masked", "masked-masked")
 
 
 def impostor_thresholds(
@@ -29,7 +29,7 @@ def impostor_thresholds(
       model: the model.
       photos: the folder, and what is put on its faces; of few mislabelled ones.
       names: photos to compare, each with each, as identity/photo.
-      fars: rates in (0, 1], each of at least one pair.
+      fars: rates in (0, 1), each of at least one pair.
       keep_in: folder where landmarks that had to be found are kept.
       progress: show bars.
 
@@ -57,12 +57,13 @@ def impostor_quantiles(
     fars: Sequence[float],
 ) -> tuple[tuple[float, float], ...]:
     """(rate, threshold) under one condition; arguments as in `impostor_thresholds`."""
-    sides = [images.rows(names, masked) for masked in conditions.RENDERED[condition]]
+    masked = conditions.RENDERED[condition]
+    sides = [images.rows(names, side) for side in masked]
     people = np.array([name.rsplit("/", 1)[0] for name in names])
     usable = ~(images.failed[sides[0]] | images.failed[sides[1]])
     first, second = (images.embeddings[side[usable]] for side in sides)
     is_other = people[usable, None] != people[None, usable]
-    if condition == "bare-bare":  # else each pair is there twice
+    if masked[0] == masked[1]:  # else each pair is there twice
         is_other = np.triu(is_other)
     similarities = (first @ second.T)[is_other]
     found = []

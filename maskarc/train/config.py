@@ -94,8 +94,7 @@ class TrainConfig:
     shift_jitter: float = 0.0
     scale_jitter: float = 0.0
     rotation_jitter: float = 0.0
-    # Share of the crops that lose detail, as small, blurred or strongly compressed
-    # photos have.
+    # Share of the crops that lose detail, as if from small or compressed photos.
     quality_jitter: float = 0.0
     # Each photo of a batch twice, bare and then masked (if mask_probability has it so).
     pairs: bool = False
@@ -154,8 +153,8 @@ class TrainConfig:
     # What the loss is the sum of, each with its weight: classification by prototypes;
     # of pairs the cosine distance of the two (`losses.mask_consistency_loss`); with a
     # teacher the cosine distance to what it gave for the bare photo
-    # (`losses.distillation_loss`), and the difference in similarities within the batch
-    # (`losses.similarity_distillation_loss`).
+    # (`losses.distillation_loss`), and the difference in similarities within the part
+    # of a batch that is computed at once (`losses.similarity_distillation_loss`).
     classification: float = 1.0
     consistency: float = 0.0
     distillation: float = 0.0
@@ -258,6 +257,10 @@ class TrainConfig:
                 "distillation, similarity_distillation and prototypes_from_teacher "
                 "need a teacher"
             )
+        if self.prototypes_from_teacher and self.sub_centers > 1:
+            raise ValueError("prototypes_from_teacher gives one a class: sub_centers=1")
+        if self.similarity_distillation and self.batch_size // self.accumulate < 2:
+            raise ValueError("similarity_distillation compares two photos or more")
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

@@ -58,6 +58,11 @@ def create(
       ValueError: the devices do not divide the batch, or unknown names.
       memory.TooLargeError: a step does not fit into the devices' memory.
     """
+    if config.distillation and target_dim not in (0, config.embed_dim):
+        raise ValueError(
+            f"the teacher's embeddings have {target_dim} numbers: set embed_dim to "
+            f"that, not {config.embed_dim}, or use similarity_distillation"
+        )
     devices = _devices(config.devices)
     mesh = parallel.create_mesh(config.class_shards, devices)
     parallel.check_batch(config.batch_size, config.accumulate, mesh)

@@ -14,6 +14,7 @@ from maskarc.data import (
     sources,
     substitution,
     synthetic,
+    taught,
     transforms,
 )
 from maskarc.masks import mixture
@@ -22,8 +23,8 @@ from maskarc.train import teaching
 
 
 def create_source(
-    config: config_lib.TrainConfig, workdir: pathlib.Path
-) -> sources.Source:
+    config: config_lib.TrainConfig, workdir: pathlib.Path, *, progress: bool = True
+) -> substitution.Substituting:
     """Opens the source that a configuration names, with its teacher's targets if any.
 
     Photos that vanish or become damaged later do not end a run: others of the same
@@ -34,6 +35,7 @@ def create_source(
       workdir: run folder. A landmark table that has to be made is kept there, as are
         the teacher's embeddings, and the listing of a folder, photos.csv: a run that is
         taken up again has the photos and labels that it began with.
+      progress: show a bar while the teacher is asked.
 
     Raises:
       ValueError: an unknown source, or no usable photo.
@@ -47,10 +49,17 @@ def create_source(
     source = SOURCES[config.source](config, workdir)
     if config.unlabelled_dir:
         source = joined.WithUnlabelled(source, _unlabelled(config, workdir))
-    source = substitution.Substituting(source)
-    if config.teacher:
-        return teaching.with_targets(source, config, workdir)
-    return source
+    readable = substitution.Substituting(source)
+    if not config.teacher:
+        return readable
+    return substitution.Substituting(
+        teaching.with_targets(source, readable, config, workdir, progress=progress)
+    )
+
+
+def taught_part(source: substitution.Substituting) -> taught.Taught | None:
+    """What `create_source` gave targets to, if it did."""
+    return source.source if isinstance(source.source, taught.Taught) else None
 
 
 def augmentations(

@@ -5,7 +5,7 @@ import pathlib
 
 import jax
 
-from maskarc.data import pipeline, sources, taught
+from maskarc.data import pipeline, taught
 from maskarc.evaluation import plots
 from maskarc.train import (
     checkpoint,
@@ -57,7 +57,10 @@ def train(
     config.validate()
     workdir = pathlib.Path(workdir)
     run_folder.prepare(config, workdir)
-    source = distributed.first_alone(lambda: inputs.create_source(config, workdir))
+    source = distributed.first_alone(
+        lambda: inputs.create_source(config, workdir, progress=progress)
+    )
+    teaching = inputs.taught_part(source)
     dataset = pipeline.batches(
         source,
         inputs.augmentations(config),
@@ -66,8 +69,7 @@ def train(
         photos_of_each=config.batch_photos_per_identity,
         process=(jax.process_index(), jax.process_count()),
     )
-    targets = source.targets if isinstance(source, taught.Taught) else None
-    target_dim = 0 if targets is None else targets.shape[1]
+    target_dim = 0 if teaching is None else teaching.targets.shape[1]
     ready = engine.create(config, source.num_classes, target_dim)
     verifier = distributed.first_alone(
         lambda: validation.Verifier.of(
@@ -84,7 +86,7 @@ def train(
         interruption.Listener(config.log_every) as listener,
         memory.explained(config),
     ):
-        state = _first_state(config, ready, saved, source)
+        state = _first_state(config, ready, saved, teaching)
         start = int(state.step)
         batches = pipeline.iterate(
             dataset,
@@ -122,7 +124,7 @@ def _first_state(
     config: config_lib.TrainConfig,
     ready: engine.Engine,
     saved: checkpoint.Checkpoints,
-    source: sources.Source,
+    teaching: taught.Taught | None,
 ) -> step_lib.TrainState:
     """The last checkpoint's state, or a fresh one with the weights asked for."""
     if saved.latest is not None:
@@ -130,6 +132,6 @@ def _first_state(
     state = ready.init(config.seed)
     if config.init_from:
         state = initial.transfer(state, ready.trainer, config)
-    if config.prototypes_from_teacher and isinstance(source, taught.Taught):
-        state = initial.place_prototypes(state, source.class_means())
+    if config.prototypes_from_teacher and teaching is not None:
+        state = initial.place_prototypes(state, teaching.class_means())
     return state

@@ -58,15 +58,21 @@ class Objective:
             if self.distillation or self.similarity_distillation:
                 raise ValueError("distillation needs targets in the batch")
             return found
+        is_taught = jnp.any(targets != 0, axis=1)
         if self.distillation:
             apart = losses.distillation_loss(
                 embeddings, jnp.broadcast_to(targets[:, None], embeddings.shape)
             )
-            is_taught = jnp.any(targets != 0, axis=1)[:, None]
-            found["distillation"] = jnp.where(is_taught, apart, 0).mean()
+            found["distillation"] = jnp.where(is_taught[:, None], apart, 0).mean()
         if self.similarity_distillation:
-            by_kind = jax.vmap(losses.similarity_distillation_loss, in_axes=(1, None))
-            found["similarity_distillation"] = by_kind(embeddings, targets).mean()
+            found["similarity_distillation"] = jnp.mean(
+                jax.vmap(
+                    lambda of_kind: losses.similarity_distillation_loss(
+                        of_kind, targets, where=is_taught
+                    ),
+                    in_axes=1,
+                )(embeddings)
+            )
         return found
 
     def total(self, parts: dict[str, jax.Array]) -> jax.Array:

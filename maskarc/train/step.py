@@ -128,7 +128,7 @@ class Trainer:
             float32[B, E].
 
         Returns:
-          The new state, and scalars: loss, and its parts where there are several;
+          The new state, and scalars: loss, and its parts where there are others;
           accuracy, on the cosines before the margin; target_cosine, the mean cosine to
           the own prototype; gradient_norm; skipped, as in the state.
         """
@@ -204,7 +204,7 @@ class Trainer:
                 "accuracy": jnp.mean(is_known & (classified.own >= classified.top))
                 / known,
                 "target_cosine": jnp.where(is_known, classified.own, 0).mean() / known,
-                **(parts if len(parts) > 1 else {}),
+                **(parts if set(parts) != {"classification"} else {}),
             }
             return factor * loss, (stats, margin_stats, metrics)
 

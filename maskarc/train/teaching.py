@@ -1,10 +1,10 @@
 """The teacher's side of distillation: what a frozen network gives for bare photos.
 
-It is asked once, before the first step: a table in the run folder holds its answers.
+It is asked once, before the first step; its answers are kept in the run folder.
 """
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tqdm
@@ -15,37 +15,48 @@ from maskarc.train import config as config_lib
 
 
 def with_targets(
-    source: sources.Source, config: config_lib.TrainConfig, workdir: pathlib.Path
+    source: sources.Source,
+    readable: sources.Source,
+    config: config_lib.TrainConfig,
+    workdir: pathlib.Path,
+    *,
+    progress: bool = True,
 ) -> taught.Taught:
     """Gives a source the embeddings of the configuration's teacher as targets.
 
     Args:
       source: photos or aligned crops.
+      readable: the same, with others in the place of those that cannot be read.
       config: its teacher.
-      workdir: run folder; teacher.npz is kept there (names, embeddings).
+      workdir: run folder; teacher.npy is kept there, a row a photo.
+      progress: show a bar.
 
     Raises:
       FileNotFoundError: no such table, or the teacher is none of the things it may be.
-      ValueError: a table that is not one, or lacks a photo of the source.
+      ValueError: a table that is not one, or lacks a photo of the source; no photo has
+        an embedding.
     """
-    given = pathlib.Path(config.teacher)
-    if given.suffix == ".npz":
-        return taught.Taught(source, read_table(given, source.names))
-    kept = workdir / "teacher.npz"
+    kept = workdir / "teacher.npy"
     if not kept.exists():
-        embeddings = _embed(source, config.teacher)
-        aside = kept.with_suffix(".new.npz")
-        np.savez(aside, names=np.array(source.names), embeddings=embeddings)
+        if config.teacher.endswith(".npz"):
+            rows = read_table(pathlib.Path(config.teacher), source.names)
+        else:
+            rows = _embed(readable, config.teacher, progress=progress)
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        if not rows.any():
+            raise ValueError(f"the teacher {config.teacher} has nothing for any photo")
+        aside = kept.with_suffix(".new.npy")
+        np.save(aside, rows, allow_pickle=False)
         aside.replace(kept)
-    return taught.Taught(source, read_table(kept, source.names))
+    return taught.Taught(source, kept)
 
 
-def read_table(path: pathlib.Path, names: tuple[str, ...]) -> np.ndarray:
-    """The embeddings float32[N, E] of the named photos, of length 1.
+def read_table(path: pathlib.Path, names: Sequence[str]) -> np.ndarray:
+    """The embeddings float32[N, E] of the named photos.
 
     Args:
       path: an .npz with names str[M] and embeddings float[M, E], as `maskarc embed`
-        writes it; rows of NaN or zeros are of photos that have none.
+        writes it; rows of NaN, which become zeros, are of photos that have none.
       names: of the photos.
 
     Raises:
@@ -59,7 +70,7 @@ def read_table(path: pathlib.Path, names: tuple[str, ...]) -> np.ndarray:
             raise ValueError(
                 f"{path}: expected names and embeddings, got {sorted(arrays.files)}"
             )
-        known, embeddings = arrays["names"], arrays["embeddings"].astype(np.float32)
+        known, embeddings = arrays["names"], arrays["embeddings"]
     if embeddings.ndim != 2 or known.shape != embeddings.shape[:1]:
         raise ValueError(
             f"{path}: expected names [M] and embeddings [M, E], got "
@@ -71,11 +82,11 @@ def read_table(path: pathlib.Path, names: tuple[str, ...]) -> np.ndarray:
             f"{path} lacks {len(missing)} of the {len(names)} photos, such as "
             f"{missing[0]}: names are paths below data_dir"
         )
-    chosen = np.nan_to_num(embeddings[[row_of[name] for name in names]])
-    return chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12)
+    chosen = embeddings[[row_of[name] for name in names]].astype(np.float32)
+    return np.nan_to_num(chosen, copy=False)
 
 
-def _embed(source: sources.Source, teacher: str) -> np.ndarray:
+def _embed(source: sources.Source, teacher: str, *, progress: bool) -> np.ndarray:
     """float32[N, E]; zeros where landmarks span no face."""
     embedder = inference.Embedder.load(teacher, flip=True)
     cut = transforms.AlignedCrop(embedder.image_size, crop=embedder.crop)
@@ -91,9 +102,10 @@ def _embed(source: sources.Source, teacher: str) -> np.ndarray:
 
     def usable() -> Iterator[np.ndarray]:
         stream = crops.read_ahead(crop, len(source))
-        for index, image in enumerate(
-            tqdm.tqdm(stream, "teacher", len(source), unit="img")
-        ):
+        bar = tqdm.tqdm(
+            stream, "teacher", len(source), unit="img", disable=not progress
+        )
+        for index, image in enumerate(bar):
             if image is not None:
                 rows.append(index)
                 yield image

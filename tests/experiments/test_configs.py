@@ -23,7 +23,7 @@ def test_config_trains_two_steps(name, tmp_path):
     for told in ("Command:", "Hardware:"):
         assert told in module.__doc__
     config = module.get_config()
-    if config.distillation:
+    if config.teacher or config.distillation:
         config.teacher = str(tmp_path / "teacher.npz")
         names = synthetic.SyntheticFaces(3, 4, seed=config.seed).names
         given = np.random.default_rng(0).standard_normal((12, config.embed_dim))
@@ -36,6 +36,7 @@ def test_config_trains_two_steps(name, tmp_path):
         photos_per_identity=4,
         init_from="",  # of the published width
         width=4,
+        worker_count=0,
         batch_size=4,
         steps=2,
         log_every=1,

@@ -10,7 +10,9 @@ from maskarc.train import blending
 
 
 def weights(seed, width=4):
-    backbone = models.create("resnet18", width=width, image_size=32, embed_dim=8)
+    backbone = models.create(
+        "resnet18", width=width, image_size=32, embed_dim=8, stem="small"
+    )
     params, stats = backbone.init(jax.random.key(seed))
     return own_file.Weights(
         backbone=backbone, params=params, stats=stats, crop="arcface"

@@ -60,6 +60,12 @@ def test_photos_without_a_target_teach_nothing(arrays):
     kept, _ = parts_of((classified, embeddings[:3], targets[:3]), distillation=1.0)
     assert some["distillation"] == pytest.approx(0.6 * kept["distillation"], rel=1e-5)
     assert some["distillation"] < all_taught["distillation"]
+    some, _ = parts_of((classified, embeddings, targets), similarity_distillation=1.0)
+    kept, _ = parts_of(
+        (classified, embeddings[:3], targets[:3]), similarity_distillation=1.0
+    )
+    name = "similarity_distillation"
+    assert some[name] == pytest.approx(0.6 * kept[name], rel=1e-5)
 
 
 def test_distillation_needs_targets(arrays):
