@@ -4,11 +4,10 @@
         --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29 \\
         --lfw=../shared/faces/lfw
 
-Cuts masks out of the photos of masked people; makes morphs, faces between two people,
-for the teacher alone; trains; blends the result with its start. In the workdir are
-then: masks.json, and held_back.json, which the training did not see; morphs/; seed_N,
-the run; masked_r29_seed_N.safetensors. With --lfw it also prints the thresholds.
-Repeating the command goes on.
+Cuts masks out of the photos of masked people, trains, and blends the result with its
+start. In the workdir are then: masks.json, and held_back.json, which the training did
+not see; seed_N, the run; masked_r29_seed_N.safetensors. With --lfw it also prints the
+thresholds. Repeating the command goes on.
 """
 
 import hashlib
@@ -22,11 +21,10 @@ from experiments import launch
 from experiments.configs import masked_r29
 from maskarc import inference, landmarks, scoring
 from maskarc.convert import own_file
-from maskarc.data import crops, morphs, sources
+from maskarc.data import crops
 from maskarc.data import pairs as pair_lists
 from maskarc.masks import collecting
 from maskarc.train import blending, loop
-from maskarc.train import config as config_lib
 
 _FACES = flags.DEFINE_string("faces", None, "Photos to train on.", required=True)
 _LANDMARKS = flags.DEFINE_string("landmarks", "", "Their landmark table, if any.")
@@ -61,7 +59,6 @@ def main(argv: list[str]) -> None:
     config.masks = masked_r29.with_cutouts(config.masks, cutouts)
     config.data_dir = _FACES.value
     config.landmarks = _LANDMARKS.value or _found(workdir)
-    config.unlabelled_dir, config.unlabelled_landmarks = _morphs(config, workdir)
     config.seed, config.steps = _SEED.value, _STEPS.value
     run = workdir / f"seed_{config.seed}"
     loop.train(config, run)
@@ -81,20 +78,6 @@ def _found(workdir: pathlib.Path) -> str:
         detector = landmarks.create_detector(_DETECTOR)
         landmarks.detect_folder(detector, _FACES.value, save_to=table)
     return str(table)
-
-
-def _morphs(config: config_lib.TrainConfig, workdir: pathlib.Path) -> tuple[str, str]:
-    """Folder and landmark table of the faces between two people."""
-    folder = workdir / "morphs"
-    table = folder / "landmarks.npz"
-    if not table.exists():
-        source = sources.ImageFolder.from_folder(
-            config.data_dir,
-            landmarks.LandmarkTable.load(config.landmarks),
-            min_photos=config.min_photos,
-        )
-        morphs.write_morphs(source, folder, masked_r29.MORPHS)
-    return str(folder), str(table)
 
 
 def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, object]:

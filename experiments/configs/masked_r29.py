@@ -28,9 +28,6 @@ DRAWN = (
 # What it never sees, beside cut-outs from other photos, of which there are ten times as
 # many: the other drawings are of the same kinds, in other colours.
 HELD_BACK = "gas_black:0.25, gas_grey:0.25"
-# Faces between two people, which are made for the teacher alone; some pairs of people
-# have no photos of like pose.
-MORPHS = 20_000
 # How far the shipped weights are from dlib's to the trained ones.
 SHARE = 1.0
 
@@ -43,7 +40,7 @@ def with_cutouts(
 
 
 def get_config() -> config.TrainConfig:
-    """The configuration; `experiments.recogniser` adds cut-outs and morphs."""
+    """The configuration; `experiments.recogniser` adds cut-outs."""
     return config.TrainConfig(
         source="folder",
         min_photos=2,
