@@ -2,8 +2,7 @@
 
 It learns to put a masked face where dlib's network, frozen, puts the bare photo
 (distillation), and to tell the people apart (a margin loss whose prototypes begin as
-each person's mean). For distillation alone there are morphs, faces between two people:
-531 people are few. docs/recogniser.md says what each part brings.
+each person's mean). docs/recogniser.md says what was tried beside it.
 
 Command:  python -m experiments.recogniser --faces=../shared/faces/train \\
               --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29

@@ -1,13 +1,15 @@
-"""Ways of teaching dlib's network to see past masks, each alone, for the same time.
+"""Ways of teaching dlib's network to see past masks, each alone.
 
-All see the same photos and masks. "pairs" are bare and masked crops of one photo in a
-batch of half as many photos. "embedding layer" and "last blocks" train only these: the
-first is a linear unmasking of frozen features, before the embedding.
+All take the same number of steps and images. In "pairs" a batch is of half as many
+photos, each bare and masked. "embedding layer" and "last blocks" train only these, which
+costs less: the first is a linear unmasking of frozen features, before the embedding.
 
 Command:  python -m experiments.ablation --workdir=runs/mask_recipes \\
               --config=experiments/configs/grids/mask_recipes.py
           then experiments.recogniser_table with --model=NAME=RUN for each run
 Hardware: two x86 cores, no GPU
+Time:     not run yet; about 4 minutes a recipe
+Score:    not run yet
 """
 
 import dataclasses
