@@ -1,15 +1,17 @@
 """The recogniser's recipe for a GPU and VGGFace2: not run here, for want of both.
 
-What it changes: 8,631 people in 3.1 million photos in the place of 531 in 9,866, so that
-the margin loss may do more and the teacher less; a network of InsightFace's with 512
-numbers an embedding; a batch of 512 images. TEACHER.safetensors is a network of the same
-kind that knows bare faces, which the student also starts from: `maskarc convert` makes
-the file of others' weights, whose terms are theirs.
+What it changes: 8,631 people in 3.1 million photos in the place of 531 in 9,866, so
+that the margin loss may do more and the teacher less; a network of InsightFace's with
+512 numbers an embedding; a batch of 512 images. TEACHER.safetensors is a network of the
+same kind that knows bare faces, which the student also starts from: `maskarc convert`
+makes the file of others' weights, whose terms are theirs.
 
 Command:  maskarc pack VGGFACE2 --output=packed --landmarks=landmarks.npz
-          python -m experiments.train --config=experiments/configs/masked_vggface2.py \\
+          python -m experiments.train \\
+              --config=experiments/configs/masked_vggface2.py \\
               --workdir=runs/masked_vggface2 --config.data_dir=packed \\
-              --config.teacher=TEACHER.safetensors --config.init_from=TEACHER.safetensors
+              --config.teacher=TEACHER.safetensors \\
+              --config.init_from=TEACHER.safetensors
 Hardware: for one GPU of 24 GB or more
 Time:     not measured
 Score:    not measured

@@ -1,8 +1,9 @@
 """Ways of teaching dlib's network to see past masks, each alone.
 
 All take the same number of steps and images. In "pairs" a batch is of half as many
-photos, each bare and masked. "embedding layer" and "last blocks" train only these, which
-costs less: the first is a linear unmasking of frozen features, before the embedding.
+photos, each bare and masked. "embedding layer" and "last blocks" train only these,
+which costs less: the first is a linear unmasking of frozen features, before the
+embedding.
 
 Command:  python -m experiments.ablation --workdir=runs/mask_recipes \\
               --config=experiments/configs/grids/mask_recipes.py
