@@ -1,12 +1,14 @@
 """From photos to answers, with dlib's network where it is installed."""
 
+import argparse
 import json
 import pathlib
 
 import numpy as np
 import pytest
 
-from maskarc import cli, images, inference, landmarks, recognizer
+from maskarc import cli, images, landmarks, recognizer
+from maskarc.cli import verify
 from maskarc.data import synthetic
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -61,6 +63,12 @@ def test_every_photo_has_an_outcome(simple, photos):
         if is_ok:
             assert np.linalg.norm(one.embedding) == pytest.approx(1, abs=1e-6)
             assert one.face_count == 1
+
+
+def test_the_command_uses_the_same_model_as_the_class():
+    parser = argparse.ArgumentParser()
+    verify.add_arguments(parser)
+    assert parser.parse_args(["a", "b"]).model == recognizer.DEFAULT
 
 
 def test_answers_follow_the_threshold(simple, photos):
@@ -121,15 +129,14 @@ def test_saved_embeddings_need_no_pickle(simple, photos, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def has_dlib():
+def has_mesh():
     try:
-        inference.Embedder.load("dlib_resnet29")
         landmarks.create_detector("mesh")
     except ImportError as error:
         pytest.skip(str(error))
 
 
-def test_generated_people_by_the_command(has_dlib, tmp_path, capsys):
+def test_generated_people_by_the_command(has_mesh, tmp_path, capsys):
     faces = synthetic.SyntheticFaces(2, 2, size=224)
     for index in range(4):
         images.write_image(tmp_path / f"{index}.png", faces[index]["image"])
@@ -147,7 +154,7 @@ def test_generated_people_by_the_command(has_dlib, tmp_path, capsys):
 
 
 @pytest.mark.skipif(not FACES.is_dir(), reason="the development faces are absent")
-def test_real_people_bare_and_masked(has_dlib):
+def test_real_people_bare_and_masked(has_mesh):
     recognise = recognizer.Recognizer.load()
     folders = sorted(path for path in FACES.iterdir() if path.is_dir())[:8]
     firsts = [sorted(folder.glob("*.png"))[0] for folder in folders]
