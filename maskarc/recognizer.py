@@ -49,8 +49,7 @@ class Verification:
       is_same: None where no threshold is known.
       similarity: cosine of the embeddings, in [−1, 1].
       threshold: least similarity of one person's photos, or None.
-      far: share of different people that the threshold takes for one at most, as far
-        as it was measured; or None.
+      far: share of different people that the threshold takes for one at most; or None.
       face_counts: faces found in each photo; the main one was compared.
     """
 
@@ -159,7 +158,7 @@ class Recognizer:
           b: likewise.
           far: false acceptance rate, one of those in `thresholds`.
           wearing: what the photos are known to wear, a key of `thresholds`; empty for
-            the highest of them, which keeps to the rate in all cases measured.
+            one mask at most: the higher threshold of "bare-bare" and "bare-masked".
 
         Raises:
           NoFaceError: a photo is unreadable or shows no face.
@@ -188,7 +187,9 @@ class Recognizer:
                 f"no threshold was measured for {wearing!r}; expected one of "
                 f"{', '.join(self.thresholds)}"
             )
-        chosen = [wearing] if wearing else list(self.thresholds)
+        # Two masked faces are more alike, whoever they are: of them one has to be told.
+        usual = [name for name in self.thresholds if name != "masked-masked"]
+        chosen = [wearing] if wearing else usual
         known = [dict(self.thresholds[name]) for name in chosen]
         common = [rate for rate in known[0] if all(rate in rates for rates in known)]
         if far not in common:

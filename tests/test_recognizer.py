@@ -33,6 +33,7 @@ def simple():
         thresholds={
             "bare-bare": ((0.1, 0.75), (0.01, 0.9)),
             "bare-masked": ((0.1, 0.8), (0.01, 0.85)),
+            "masked-masked": ((0.1, 0.95), (0.01, 0.97)),
         },
     )
 
@@ -88,6 +89,7 @@ def test_thresholds_are_of_what_is_worn_or_hold_for_all(simple, photos):
     assert threshold(wearing="bare-bare", far=0.1) == 0.75
     assert threshold(wearing="bare-masked") == 0.85
     assert threshold(far=0.1) == 0.8 and threshold(far=0.01) == 0.9
+    assert threshold(wearing="masked-masked") == 0.97
     with pytest.raises(ValueError, match="expected one of bare-bare, bare-masked"):
         threshold(wearing="hats")
 

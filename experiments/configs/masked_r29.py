@@ -28,7 +28,7 @@ DRAWN = (
 # many: the other drawings are of the same kinds, in other colours.
 HELD_BACK = "gas_black:0.25, gas_grey:0.25"
 # How far the shipped weights are from dlib's to the trained ones.
-SHARE = 1.0
+SHARE = 0.5
 
 
 def with_cutouts(

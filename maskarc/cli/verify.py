@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="WHAT",
         help="what the photos are known to wear: bare-bare, bare-masked or "
-        "masked-masked; the threshold is then of such pairs (default: the highest)",
+        "masked-masked; the threshold is then of such pairs (default: one mask at "
+        "most)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

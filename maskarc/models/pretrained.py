@@ -66,6 +66,11 @@ PRETRAINED: dict[str, Pretrained] = {
     "masked_r29": Pretrained(
         model="dlib_resnet29",
         crop="upper",
+        thresholds={
+            "bare-bare": ((1e-2, 0.910), (1e-3, 0.933)),
+            "bare-masked": ((1e-2, 0.919), (1e-3, 0.937)),
+            "masked-masked": ((1e-2, 0.939), (1e-3, 0.955)),
+        },
         licence="research use, as the photos that it was fine-tuned on (CelebA, CFP); "
         "the starting weights are in the public domain",
         training_data="dlib_resnet29, fine-tuned on 9,866 photos of 531 people (CelebA "
@@ -73,7 +78,7 @@ PRETRAINED: dict[str, Pretrained] = {
         published="maskarc, docs/recogniser.md",
         package="maskarc",
         file="models/masked_r29.safetensors",
-        sha256="",
+        sha256="95a8eb09b4641d7d93d3dcaa7e5f44b40bece369fbe4c2b89186accb1b161c4b",
     ),
     "dlib_resnet29": Pretrained(
         model="dlib_resnet29",

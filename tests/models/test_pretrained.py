@@ -39,8 +39,9 @@ def test_the_packages_own_weights_need_nothing_else():
     )  # fmt: skip
     assert stats == {}
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    assert count == 5_578_112
-    assert set(record.thresholds) == {"bare-bare", "bare-masked"}
+    # Convolutions with their factors and offsets, and 256 × 128, counted by hand.
+    assert count == 5_571_168 + 7_104 + 32_768
+    assert set(record.thresholds) == {"bare-bare", "bare-masked", "masked-masked"}
     for by_rate in record.thresholds.values():
         [(rare, high), (rarer, higher)] = by_rate
         assert (rare, rarer) == (1e-2, 1e-3) and high < higher < 1
