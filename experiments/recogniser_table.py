@@ -19,7 +19,7 @@ from maskarc.scoring import side_by_side
 
 flags.adopt_module_key_flags(recogniser_scores)
 _MODELS = flags.DEFINE_multi_string(
-    "model", [], "NAME=SOURCE; may be repeated.", required=True
+    "model", None, "NAME=SOURCE; may be repeated.", required=True
 )
 _VIEW = flags.DEFINE_enum("view", "2", ["1", "2"], "Which pairs of LFW.")
 
