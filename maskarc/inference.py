@@ -95,6 +95,8 @@ class Embedder:
 
     def _batches(self, crops: Iterable[np.ndarray]) -> Iterator[tuple[jax.Array, int]]:
         shape = (self.image_size, self.image_size, 3)
+        # A new array for each batch: JAX may read one after it was handed over, so it
+        # must not be written to again.
         batch, count = np.zeros((self.batch_size, *shape), np.uint8), 0
         for crop in crops:
             if crop.shape != shape or crop.dtype != np.uint8:
@@ -105,11 +107,10 @@ class Embedder:
             batch[count] = crop
             count += 1
             if count == self.batch_size:
-                yield jnp.array(batch), count
-                count = 0
+                yield jnp.asarray(batch), count
+                batch, count = np.zeros_like(batch), 0
         if count:
-            batch[count:] = 0
-            yield jnp.array(batch), count
+            yield jnp.asarray(batch), count
 
 
 def load_weights(
