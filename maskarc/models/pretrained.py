@@ -67,9 +67,9 @@ PRETRAINED: dict[str, Pretrained] = {
         model="dlib_resnet29",
         crop="upper",
         thresholds={
-            "bare-bare": ((1e-2, 0.910), (1e-3, 0.933)),
-            "bare-masked": ((1e-2, 0.919), (1e-3, 0.937)),
-            "masked-masked": ((1e-2, 0.939), (1e-3, 0.955)),
+            "bare-bare": ((1e-2, 0.909), (1e-3, 0.930)),
+            "bare-masked": ((1e-2, 0.918), (1e-3, 0.935)),
+            "masked-masked": ((1e-2, 0.938), (1e-3, 0.954)),
         },
         scores=(
             ("LFW View 2", "99.17 ± 0.38 %"),
