@@ -19,7 +19,7 @@ from absl import flags
 
 from experiments import launch
 from experiments.configs import masked_r29
-from maskarc import inference, landmarks, scoring
+from maskarc import inference, scoring
 from maskarc.convert import own_file
 from maskarc.data import crops
 from maskarc.data import pairs as pair_lists
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
     config = masked_r29.get_config()
     config.masks = masked_r29.with_cutouts(config.masks, cutouts)
     config.data_dir = _FACES.value
-    config.landmarks = _LANDMARKS.value or _found(workdir)
+    config.landmarks, config.detector = _LANDMARKS.value, _DETECTOR
     config.seed, config.steps = _SEED.value, _STEPS.value
     run = workdir / f"seed_{config.seed}"
     loop.train(config, run)
@@ -69,15 +69,6 @@ def main(argv: list[str]) -> None:
     print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")
     if _LFW.value:
         print(json.dumps(_thresholds(file, held_back)))
-
-
-def _found(workdir: pathlib.Path) -> str:
-    """The landmark table of the faces, made if it is not there."""
-    table = workdir / "landmarks.npz"
-    if not table.exists():
-        detector = landmarks.create_detector(_DETECTOR)
-        landmarks.detect_folder(detector, _FACES.value, save_to=table)
-    return str(table)
 
 
 def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, object]:
@@ -93,7 +84,7 @@ def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, obj
             detector=_DETECTOR,
         ),
         sorted({*listed.first, *listed.second}),
-        keep_in=_WORKDIR.value,
+        keep_in=pathlib.Path(_WORKDIR.value, "view_1"),
     )
 
 

@@ -15,6 +15,7 @@ import tqdm
 
 from maskarc import alignment, images, inference, landmarks, models
 from maskarc.data import crops
+from maskarc.evaluation import scored
 
 Photo = str | os.PathLike[str] | np.ndarray
 # The model that is used where none is named.
@@ -238,12 +239,8 @@ def save_embeddings(
     Raises:
       ValueError: the path does not end in .npz.
     """
-    path = pathlib.Path(path)
-    if path.suffix != ".npz":
-        raise ValueError(f"expected a name that ends in .npz, got {path.name!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
-        path,
+        scored.archive_path(path),
         names=np.array(names, str),
         outcomes=np.array([one.outcome for one in embedded], str),
         embeddings=np.stack([one.embedding for one in embedded]),

@@ -61,8 +61,8 @@ def get_config() -> config.TrainConfig:
         embed_dim=128,
         width=32,
         # Its embeddings lie in a narrow cone, so differences are small and the scale is
-        # large. Prototypes that learn open the cone, and what the teacher knows of
-        # people who are not in training is lost.
+        # large. With prototypes that learn the cone opened, and bare faces of people
+        # who are not in training were told apart less well.
         loss="cosface",
         margin=0.03,
         scale=100.0,

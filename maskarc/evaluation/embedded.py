@@ -110,14 +110,8 @@ class EmbeddedImages:
           FileNotFoundError: no such file.
           ValueError: not such a file, or embeddings that are not finite.
         """
-        columns = scored.read_arrays(path, ("names", "embeddings"))
-        given = columns["embeddings"].astype(np.float32)
-        names = columns["names"].astype(str)
-        if given.ndim != 2 or names.shape != given.shape[:1]:
-            raise ValueError(
-                f"{path}: expected names [M] and embeddings [M, D], got {names.shape} "
-                f"and {given.shape}"
-            )
+        columns = read_columns(path)
+        names, given = columns["names"], columns["embeddings"]
         if set(_COLUMNS) <= set(columns):
             about = json.loads(str(columns.get("about", "{}")))
             return cls(
@@ -286,6 +280,24 @@ def fuse(
             "model": " + ".join(str(view.about.get("model")) for view in views),
         },
     )
+
+
+def read_columns(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """All arrays of a file with names str[M] and embeddings float32[M, D], as given.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: not such a file.
+    """
+    columns = scored.read_arrays(path, ("names", "embeddings"))
+    columns["names"] = names = columns["names"].astype(str)
+    columns["embeddings"] = given = columns["embeddings"].astype(np.float32)
+    if given.ndim != 2 or names.shape != given.shape[:1]:
+        raise ValueError(
+            f"{path}: expected names [M] and embeddings [M, D], got {names.shape} "
+            f"and {given.shape}"
+        )
+    return columns
 
 
 def to_unit(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -171,7 +171,7 @@ def read_arrays(
         raise ValueError(f"{path}: not an .npz of plain arrays: {error}") from error
     if missing := set(expected) - set(columns):
         raise ValueError(
-            f"{path}: expected the arrays {', '.join(expected)}; missing: "
+            f"{path}: expected {' and '.join(expected)}; missing: "
             f"{', '.join(sorted(missing))}"
         )
     return columns

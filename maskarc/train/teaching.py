@@ -11,6 +11,7 @@ import tqdm
 
 from maskarc import inference
 from maskarc.data import crops, sources, taught, transforms
+from maskarc.evaluation import embedded
 from maskarc.train import config as config_lib
 
 
@@ -63,27 +64,15 @@ def read_table(path: pathlib.Path, names: Sequence[str]) -> np.ndarray:
       FileNotFoundError: no such file.
       ValueError: not such a file, or a photo that it does not name.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no table of embeddings at {path}")
-    with np.load(path, allow_pickle=False) as arrays:
-        if not {"names", "embeddings"} <= set(arrays.files):
-            raise ValueError(
-                f"{path}: expected names and embeddings, got {sorted(arrays.files)}"
-            )
-        known, embeddings = arrays["names"], arrays["embeddings"]
-    if embeddings.ndim != 2 or known.shape != embeddings.shape[:1]:
-        raise ValueError(
-            f"{path}: expected names [M] and embeddings [M, E], got "
-            f"{list(known.shape)} and {list(embeddings.shape)}"
-        )
+    columns = embedded.read_columns(path)
+    known, embeddings = columns["names"], columns["embeddings"]
     row_of = {name: row for row, name in enumerate(known.tolist())}
     if missing := [name for name in names if name not in row_of]:
         raise ValueError(
             f"{path} lacks {len(missing)} of the {len(names)} photos, such as "
             f"{missing[0]}: names are paths below data_dir"
         )
-    chosen = embeddings[[row_of[name] for name in names]].astype(np.float32)
-    return np.nan_to_num(chosen, copy=False)
+    return np.nan_to_num(embeddings[[row_of[name] for name in names]], copy=False)
 
 
 def _embed(source: sources.Source, teacher: str, *, progress: bool) -> np.ndarray:
