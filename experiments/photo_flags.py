@@ -17,6 +17,12 @@ flags.DEFINE_alias("checkpoint", "model")
 OUTPUT = flags.DEFINE_string("output", None, "Folder for the results.", required=True)
 FLIP = flags.DEFINE_bool("flip", False, "Sum the embeddings of crop and mirror image.")
 
+_MASKED_VIEWS = flags.DEFINE_bool(
+    "masked_views",
+    False,
+    "Look for masks, and compare masked faces with bare ones in rendered masks, as "
+    "`maskarc verify` does.",
+)
 _ARCHITECTURE = flags.DEFINE_string(
     "architecture", "", "Of a weights file of others, such as iresnet50."
 )
@@ -69,6 +75,7 @@ def model() -> scoring.ModelChoice:
     return scoring.ModelChoice(
         source=MODEL.value,
         flip=FLIP.value,
+        masked_views=_MASKED_VIEWS.value,
         architecture=_ARCHITECTURE.value,
         preprocessing=foreign_models.Preprocessing(
             image_size=_IMAGE_SIZE.value,

@@ -8,12 +8,20 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import tqdm
 
-from maskarc import alignment, images, inference, landmarks, models
+from maskarc import (
+    alignment,
+    images,
+    inference,
+    landmarks,
+    mask_detection,
+    masked_views,
+    models,
+)
 from maskarc.data import crops
 from maskarc.evaluation import scored
 
@@ -21,6 +29,8 @@ Photo = str | os.PathLike[str] | np.ndarray
 # The model that is used where none is named.
 DEFAULT = "masked_r29"
 OK, NO_FACE, UNREADABLE = "ok", "no_face", "unreadable"
+# How many of two photos show a mask → what they wear.
+_WEARING = ("bare-bare", "bare-masked", "masked-masked")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +43,10 @@ class Embedded:
       embedding: float32[D], of length 1; of NaN where there is none.
       box: float32[4], left, top, right, bottom of the face in the photo's pixels.
       face_count: faces in the photo; the main one is embedded.
+      masked: how probably the face wears a mask, in [0, 1]; NaN where there is none.
+      in_masks: float32[D], to compare with the embedding of a masked face, likewise of
+        length 1 (`masked_views.Faces`); the embedding itself of a masked face, and
+        where it was not asked for.
     """
 
     outcome: str
@@ -40,6 +54,8 @@ class Embedded:
     embedding: np.ndarray
     box: np.ndarray
     face_count: int
+    masked: float
+    in_masks: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,9 +64,12 @@ class Verification:
 
     Attributes:
       is_same: None where no threshold is known.
-      similarity: cosine of the embeddings, in [−1, 1].
+      similarity: of the faces, in [−1, 1] (`masked_views.Faces`).
       threshold: least similarity of one person's photos, or None.
       far: share of different people that the threshold takes for one at most; or None.
+      wearing: what the photos were taken to wear: "bare-bare", "bare-masked" (in either
+        order) or "masked-masked".
+      masked: how probably each face wears a mask, in [0, 1].
       face_counts: faces found in each photo; the main one was compared.
     """
 
@@ -58,11 +77,32 @@ class Verification:
     similarity: float
     threshold: float | None
     far: float | None
+    wearing: str
+    masked: tuple[float, float]
     face_counts: tuple[int, int]
 
 
 class NoFaceError(ValueError):
     """A photo that cannot be compared: unreadable, or without a face."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class _Looked:
+    """A photo's main face, before it is embedded; the fields of `Embedded`.
+
+    `image`, `points` and `crop` are None where there is none.
+    """
+
+    outcome: str = OK
+    reason: str = ""
+    box: np.ndarray = dataclasses.field(
+        default_factory=lambda: np.full(4, np.nan, np.float32)
+    )
+    face_count: int = 0
+    masked: float = float("nan")
+    image: np.ndarray | None = None
+    points: np.ndarray | None = None
+    crop: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,6 +112,7 @@ class Recognizer:
     Attributes:
       embedder: the network.
       detector: finds the faces and their landmarks.
+      views: tells who wears a mask, and puts bare faces into some.
       thresholds: what the photos wear ("bare-bare", "bare-masked", "masked-masked") →
         (false acceptance rate, least similarity), the lowest rate last; empty where
         none were measured.
@@ -79,6 +120,7 @@ class Recognizer:
 
     embedder: inference.Embedder
     detector: landmarks.Detector
+    views: masked_views.MaskedViews
     thresholds: Mapping[str, tuple[tuple[float, float], ...]] = dataclasses.field(
         default_factory=dict
     )
@@ -108,16 +150,23 @@ class Recognizer:
         return cls(
             embedder=inference.Embedder.load(model, flip=flip, batch_size=batch_size),
             detector=landmarks.create_detector(detector or None),
+            views=mask_detection.MaskDetector.load().views(),
             thresholds=known.thresholds if known else {},
         )
 
     def embed(
-        self, photos: Sequence[Photo], *, progress: bool = False
+        self,
+        photos: Sequence[Photo],
+        *,
+        against_masked: bool = False,
+        progress: bool = False,
     ) -> list[Embedded]:
         """Embeds the main face of each photo.
 
         Args:
           photos: paths, or images uint8[H, W, 3] RGB.
+          against_masked: also put bare faces into masks, for `Embedded.in_masks`; they
+            take four times as long.
           progress: show a bar.
 
         Returns:
@@ -126,110 +175,156 @@ class Recognizer:
         Raises:
           ValueError: the network's weights are broken.
         """
-        found: list[dict[str, Any]] = []
+        found: list[tuple[_Looked, int]] = []
+
+        def look(index: int) -> tuple[_Looked, tuple[np.ndarray, ...]]:
+            seen = self._look(photos[index])
+            if not against_masked or not seen.masked < masked_views.LEAST:
+                return seen, ()
+            return seen, self._views(seen)
 
         def usable() -> Iterator[np.ndarray]:
-            stream = crops.read_ahead(
-                lambda index: self._find(photos[index]), len(photos)
-            )
-            for crop, fields in tqdm.tqdm(
+            stream = crops.read_ahead(look, len(photos))
+            for seen, views in tqdm.tqdm(
                 stream, "embedding", len(photos), unit="img", disable=not progress
             ):
-                found.append(fields)
-                if crop is not None:
-                    yield crop
+                kept = dataclasses.replace(seen, image=None, crop=None)
+                found.append((kept, len(views)))
+                if seen.crop is not None:
+                    yield seen.crop
+                yield from views
 
-        embeddings = iter(_unit(self.embedder.embed(usable())))
-        none = np.full(self.embedder.embed_dim, np.nan, np.float32)
-        return [
-            Embedded(
-                embedding=next(embeddings) if fields["outcome"] == OK else none,
-                **fields,
-            )
-            for fields in found
-        ]
+        embeddings = self.embedder.embed(usable())
+        result, row = [], 0
+        for seen, count in found:
+            end = row + (seen.outcome == OK) + count
+            result.append(_embedded(seen, embeddings[row:end]))
+            row = end
+        return result
+
+    def similarities(
+        self, first: Sequence[Embedded], second: Sequence[Embedded]
+    ) -> np.ndarray:
+        """Compares each face with each; masked ones with bare ones in masks.
+
+        Args:
+          first: N faces, of `embed`; with against_masked if others are masked.
+          second: M faces, likewise.
+
+        Returns:
+          float32[N, M] in [−1, 1]; NaN where there is no face.
+        """
+        return _faces(first).similarities(_faces(second))
 
     def verify(
         self, a: Photo, b: Photo, *, far: float = 1e-2, wearing: str = ""
     ) -> Verification:
         """Compares the main faces of two photos.
 
+        A bare face is compared with a masked one by `masked_views`.
+
         Args:
           a: path or image.
           b: likewise.
           far: false acceptance rate, one of those in `thresholds`.
-          wearing: what the photos are known to wear, a key of `thresholds`; empty for
-            one mask at most: the higher threshold of "bare-bare" and "bare-masked".
+          wearing: what the photos are known to wear, "bare-bare", "bare-masked" (in
+            either order) or "masked-masked"; empty to look. The threshold is that of
+            such pairs.
 
         Raises:
           NoFaceError: a photo is unreadable or shows no face.
-          ValueError: no threshold was measured at this rate, or for this wearing.
+          ValueError: no threshold was measured at this rate, or an unknown wearing.
         """
-        threshold = self._threshold(far, wearing)
-        first, second = self.embed([a, b])
-        for photo, one in ((a, first), (b, second)):
-            if one.outcome != OK:
+        self._check(far, wearing)
+        photos = (a, b)
+        looked = list(crops.read_ahead(lambda index: self._look(photos[index]), 2))
+        for photo, seen in zip(photos, looked, strict=True):
+            if seen.outcome != OK:
                 name = "the image" if isinstance(photo, np.ndarray) else photo
-                raise NoFaceError(f"{name}: {one.reason}")
-        similarity = float(first.embedding @ second.embedding)
+                raise NoFaceError(f"{name}: {seen.reason}")
+        first, second = looked
+        if not wearing:
+            masks = [seen.masked >= masked_views.LEAST for seen in looked]
+            wearing = _WEARING[sum(masks)]
+        views: tuple[np.ndarray, ...] = ()
+        if wearing == "bare-masked":  # the bare one comes first
+            first, second = sorted(looked, key=lambda seen: seen.masked)
+            views = self._views(first)
+        embeddings = self.embedder.embed(
+            [crop for crop in (second.crop, first.crop, *views) if crop is not None]
+        )
+        known = _embedded(first, embeddings[1:])
+        similarity = float(known.in_masks @ _unit(embeddings[0]))
+        threshold = dict(self.thresholds.get(wearing, ())).get(far)
         return Verification(
             is_same=None if threshold is None else similarity >= threshold,
             similarity=similarity,
             threshold=threshold,
             far=None if threshold is None else far,
-            face_counts=(first.face_count, second.face_count),
+            wearing=wearing,
+            masked=(looked[0].masked, looked[1].masked),
+            face_counts=(looked[0].face_count, looked[1].face_count),
         )
 
-    def _threshold(self, far: float, wearing: str) -> float | None:
-        if not self.thresholds:
-            return None
-        if wearing and wearing not in self.thresholds:
+    def _check(self, far: float, wearing: str) -> None:
+        """Whether there are thresholds for what is asked."""
+        if wearing and wearing not in _WEARING:
             raise ValueError(
-                f"no threshold was measured for {wearing!r}; expected one of "
-                f"{', '.join(self.thresholds)}"
+                f"unknown wearing {wearing!r}; expected one of {', '.join(_WEARING)}"
             )
-        # Two masked faces are more alike, whoever they are: of them one has to be told.
-        usual = [name for name in self.thresholds if name != "masked-masked"]
-        chosen = [wearing] if wearing else usual
-        known = [dict(self.thresholds[name]) for name in chosen]
-        common = [rate for rate in known[0] if all(rate in rates for rates in known)]
-        if far not in common:
-            raise ValueError(
-                f"no threshold was measured at a false acceptance rate of {far:g}; "
-                f"expected one of {', '.join(f'{rate:g}' for rate in common)}"
-            )
-        return max(rates[far] for rates in known)
+        for name in [wearing] if wearing else self.thresholds:
+            rates = dict(self.thresholds.get(name, ()))
+            if self.thresholds and far not in rates:
+                raise ValueError(
+                    f"no threshold was measured at a false acceptance rate of {far:g} "
+                    f"for {name} photos; expected one of "
+                    f"{', '.join(f'{rate:g}' for rate in rates) or 'none'}"
+                )
 
-    def _find(self, photo: Photo) -> tuple[np.ndarray | None, dict[str, Any]]:
-        """The crop of a photo's main face, and the outcome."""
-        fields = {
-            "outcome": OK,
-            "reason": "",
-            "box": np.full(4, np.nan, np.float32),
-            "face_count": 0,
-        }
+    def _look(self, photo: Photo) -> _Looked:
+        """The main face of a photo, or why there is none."""
         try:
             image = photo if isinstance(photo, np.ndarray) else _read(photo)
             faces = self.detector(image)
         except (images.ImageError, OSError) as error:
-            return None, fields | {"outcome": UNREADABLE, "reason": str(error)}
+            return _Looked(outcome=UNREADABLE, reason=str(error))
         face = landmarks.main_face(faces, image.shape)
         if face is None:
-            return None, fields | {"outcome": NO_FACE, "reason": "no face was found"}
+            return _Looked(outcome=NO_FACE, reason="no face was found")
         points = landmarks.to_landmarks(face.points, face.layout)
         try:
             crop = alignment.crop_face(
                 image, points, size=self.embedder.image_size, crop=self.embedder.crop
             )
+            masked = self.views.probability(image, points)
         except ValueError as error:
-            return None, fields | {"outcome": NO_FACE, "reason": str(error)}
-        return crop, fields | {"box": face.box, "face_count": len(faces)}
+            return _Looked(outcome=NO_FACE, reason=str(error))
+        return _Looked(
+            box=face.box,
+            face_count=len(faces),
+            masked=masked,
+            image=image,
+            points=points,
+            crop=crop,
+        )
+
+    def _views(self, seen: _Looked) -> tuple[np.ndarray, ...]:
+        """The crops of a face in masks."""
+        assert seen.image is not None and seen.points is not None
+        return self.views.crops(
+            seen.image,
+            seen.points,
+            size=self.embedder.image_size,
+            crop=self.embedder.crop,
+        )
 
 
 def save_embeddings(
     path: str | os.PathLike[str], names: Sequence[str], embedded: Sequence[Embedded]
 ) -> None:
-    """Writes an .npz: names, outcomes, embeddings [N, D], boxes [N, 4]; no pickle.
+    """Writes an .npz without pickle: a row a photo.
+
+    names, outcomes, embeddings [N, D], boxes [N, 4], masked [N], in_masks [N, D].
 
     Args:
       path: ends in .npz; its folder is made if missing.
@@ -245,6 +340,35 @@ def save_embeddings(
         outcomes=np.array([one.outcome for one in embedded], str),
         embeddings=np.stack([one.embedding for one in embedded]),
         boxes=np.stack([one.box for one in embedded]),
+        masked=np.array([one.masked for one in embedded], np.float32),
+        in_masks=np.stack([one.in_masks for one in embedded]),
+    )
+
+
+def _embedded(seen: _Looked, embeddings: np.ndarray) -> Embedded:
+    """The outcome, of embeddings float32[1 + K, D]: as it is, and in masks."""
+    if seen.outcome != OK:
+        embedding = in_masks = np.full(embeddings.shape[1], np.nan, np.float32)
+    else:
+        embedding = in_masks = _unit(embeddings[0])
+        if len(embeddings) > 1:
+            in_masks = masked_views.add_views(embeddings[0], embeddings[1:])
+    return Embedded(
+        outcome=seen.outcome,
+        reason=seen.reason,
+        embedding=embedding,
+        box=seen.box,
+        face_count=seen.face_count,
+        masked=seen.masked,
+        in_masks=in_masks,
+    )
+
+
+def _faces(embedded: Sequence[Embedded]) -> masked_views.Faces:
+    return masked_views.Faces(
+        embeddings=np.stack([one.embedding for one in embedded]),
+        in_masks=np.stack([one.in_masks for one in embedded]),
+        is_masked=np.array([one.masked >= masked_views.LEAST for one in embedded]),
     )
 
 
@@ -252,6 +376,5 @@ def _read(path: str | os.PathLike[str]) -> np.ndarray:
     return images.read_image(pathlib.Path(path))
 
 
-def _unit(embeddings: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return embeddings / np.maximum(lengths, 1e-12)
+def _unit(embedding: np.ndarray) -> np.ndarray:
+    return embedding / max(float(np.linalg.norm(embedding)), 1e-12)

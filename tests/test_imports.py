@@ -16,9 +16,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
     {"numerics", "geometry", "images"},
-    {"alignment", "landmarks", "masks", "losses"},
+    {"alignment", "landmarks", "masks", "masked_views", "losses"},
     {"data", "models", "convert", "evaluation"},
-    {"train", "inference", "scoring", "recognizer", "gallery"},
+    {"train", "inference", "mask_detection", "scoring", "recognizer", "gallery"},
     {"ablation"},
     {"cli"},
 )
@@ -28,6 +28,7 @@ HOST = {
     "alignment",
     "landmarks",
     "masks",
+    "masked_views",
     "evaluation",
     "gallery",
 }

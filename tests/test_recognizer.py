@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from maskarc import cli, images, landmarks, recognizer
+from maskarc import cli, images, landmarks, masked_views, recognizer
 from maskarc.cli import verify
 from maskarc.data import synthetic
 
@@ -25,11 +25,20 @@ class MeanColour:
         return np.array(rows, np.float32).reshape(-1, 3)
 
 
+def is_blue(image, landmarks):
+    """Blue faces count as masked."""
+    return 0.9 if image[56, 56, 2] > 128 else 0.1
+
+
+VIEWS = masked_views.MaskedViews(probability=is_blue)
+
+
 @pytest.fixture
 def simple():
     return recognizer.Recognizer(
         embedder=MeanColour(),
         detector=landmarks.create_detector("canonical"),
+        views=VIEWS,
         thresholds={
             "bare-bare": ((0.1, 0.75), (0.01, 0.9)),
             "bare-masked": ((0.1, 0.8), (0.01, 0.85)),
@@ -75,28 +84,65 @@ def test_the_command_uses_the_same_model_as_the_class():
 def test_answers_follow_the_threshold(simple, photos):
     same = simple.verify(photos / "a.png", photos / "b.jpg")
     assert same.is_same and same.similarity > 0.99 and same.threshold == 0.9
+    assert same.wearing == "bare-bare" and same.masked == (0.1, 0.1)
     other = simple.verify(photos / "a.png", images.read_image(photos / "c.png"))
     assert other.is_same is False and other.similarity < 0
-    assert simple.verify(photos / "a.png", photos / "b.jpg", far=0.1).threshold == 0.8
-    with pytest.raises(ValueError, match=r"expected one of 0\.1, 0\.01"):
+    assert other.wearing == "bare-masked" and other.threshold == 0.85
+    assert simple.verify(photos / "c.png", photos / "c.png").threshold == 0.97
+    with pytest.raises(ValueError, match=r"0\.5 for bare-bare .* one of 0\.1, 0\.01"):
         simple.verify(photos / "a.png", photos / "b.jpg", far=0.5)
 
 
-def test_thresholds_are_of_what_is_worn_or_hold_for_all(simple, photos):
+def test_what_is_worn_can_be_told(simple, photos):
     def threshold(**options):
         return simple.verify(photos / "a.png", photos / "b.jpg", **options).threshold
 
     assert threshold(wearing="bare-bare", far=0.1) == 0.75
     assert threshold(wearing="bare-masked") == 0.85
-    assert threshold(far=0.1) == 0.8 and threshold(far=0.01) == 0.9
     assert threshold(wearing="masked-masked") == 0.97
     with pytest.raises(ValueError, match="expected one of bare-bare, bare-masked"):
         threshold(wearing="hats")
 
 
+def test_a_bare_face_meets_a_masked_one_in_masks(simple, photos):
+    bare, masked = photos / "a.png", photos / "c.png"
+    result = simple.verify(bare, masked)
+    assert simple.verify(masked, bare).similarity == pytest.approx(result.similarity)
+    assert simple.verify(masked, bare).masked == (0.9, 0.1)
+    plain = simple.verify(bare, masked, wearing="bare-bare").similarity
+    assert abs(result.similarity - plain) > 0.001
+    # The same by way of the embeddings, and of NumPy.
+    first, second = simple.embed([bare, masked], against_masked=True)
+    [[found]] = simple.similarities([first], [second])
+    assert found == pytest.approx(result.similarity, abs=1e-6)
+    image = images.read_image(bare)
+    [face] = landmarks.create_detector("canonical")(image)
+    views = VIEWS.crops(image, face.points, size=112, crop="arcface")
+    assert len(views) == 3
+    as_it_is, *rest = MeanColour().embed([image, *views])
+    mean = sum(row / np.linalg.norm(row) for row in rest)
+    expected = 0.3 * as_it_is / np.linalg.norm(as_it_is)
+    expected += 0.7 * mean / np.linalg.norm(mean)
+    expected /= np.linalg.norm(expected)
+    np.testing.assert_allclose(first.in_masks, expected, atol=1e-6)
+    np.testing.assert_array_equal(second.in_masks, second.embedding)
+    # Not asked for, they are not made.
+    [unasked] = simple.embed([bare])
+    np.testing.assert_array_equal(unasked.in_masks, unasked.embedding)
+
+
+def test_a_photo_without_a_face_is_like_nobody(simple, photos):
+    embedded = simple.embed([photos / "a.png", photos / "empty.jpg"])
+    similarities = simple.similarities(embedded, embedded)
+    assert similarities[0, 0] == pytest.approx(1)
+    assert np.isnan(similarities[1]).all() and np.isnan(similarities[:, 1]).all()
+
+
 def test_without_thresholds_there_is_no_verdict(photos):
     blank = recognizer.Recognizer(
-        embedder=MeanColour(), detector=landmarks.create_detector("canonical")
+        embedder=MeanColour(),
+        detector=landmarks.create_detector("canonical"),
+        views=VIEWS,
     )
     result = blank.verify(photos / "a.png", photos / "b.jpg")
     assert result.is_same is None and result.similarity > 0.9
@@ -108,7 +154,7 @@ def test_photos_that_cannot_be_compared_are_named(simple, photos):
     with pytest.raises(recognizer.NoFaceError, match=r"none\.jpg"):
         simple.verify(photos / "none.jpg", photos / "a.png")
     faceless = recognizer.Recognizer(
-        embedder=MeanColour(), detector=lambda image, name="": []
+        embedder=MeanColour(), detector=lambda image, name="": [], views=VIEWS
     )
     with pytest.raises(recognizer.NoFaceError, match=r"the image: no face"):
         faceless.verify(np.zeros((9, 9, 3), np.uint8), photos / "a.png")
@@ -126,6 +172,8 @@ def test_saved_embeddings_need_no_pickle(simple, photos, tmp_path):
         assert saved["names"].tolist() == names
         assert saved["outcomes"].tolist() == ["ok", "unreadable"]
         assert saved["embeddings"].shape == (2, 3) and saved["boxes"].shape == (2, 4)
+        assert saved["in_masks"].shape == (2, 3)
+        np.testing.assert_allclose(saved["masked"], [0.1, np.nan])
     with pytest.raises(ValueError, match=r"\.npz"):
         recognizer.save_embeddings(tmp_path / "e.txt", names, embedded)
 

@@ -1,7 +1,8 @@
 """Embeds the main face of a photo, or of each photo of a folder, into an .npz file.
 
 The file holds names, outcomes ("ok", "no_face", "unreadable"), embeddings [N, D] of
-length 1 and boxes [N, 4]; photos without a face have NaN.
+length 1, boxes [N, 4], masked [N], the probability of a mask, and in_masks [N, D], what
+to compare with masked faces; photos without a face have NaN.
 """
 
 import argparse
@@ -18,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", help="a photo, or a folder of photos; only read")
     parser.add_argument("--output", required=True, metavar="NPZ", help="file to write")
     verify.add_model_arguments(parser)
+    parser.add_argument(
+        "--against-masked",
+        action="store_true",
+        help="also put bare faces into masks, so that in_masks serves to compare them "
+        "with masked ones; takes four times as long",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
@@ -36,7 +43,9 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.model, detector=arguments.detector, flip=not arguments.no_flip
     )
     embedded = loaded.embed(
-        [root / name for name in names], progress=not arguments.quiet
+        [root / name for name in names],
+        against_masked=arguments.against_masked,
+        progress=not arguments.quiet,
     )
     recognizer.save_embeddings(arguments.output, names, embedded)
     counts = collections.Counter(one.outcome for one in embedded)

@@ -22,9 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wearing",
         default="",
         metavar="WHAT",
-        help="what the photos are known to wear: bare-bare, bare-masked or "
-        "masked-masked; the threshold is then of such pairs (default: one mask at "
-        "most)",
+        help="what the photos are known to wear: bare-bare, bare-masked (in either "
+        "order) or masked-masked; the threshold is of such pairs (default: look)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -49,13 +48,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the answer."""
-    from maskarc import recognizer
+    from maskarc import masked_views, recognizer
 
     loaded = recognizer.Recognizer.load(
         arguments.model,
         detector=arguments.detector,
         flip=not arguments.no_flip,
-        batch_size=2,
+        batch_size=1,
     )
     result = loaded.verify(
         *arguments.photos, far=arguments.far, wearing=arguments.wearing
@@ -66,6 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
     for photo, count in zip(arguments.photos, result.face_counts, strict=True):
         if count > 1:
             print(f"{photo}: {count} faces; the main one is compared")
+    for photo, masked in zip(arguments.photos, result.masked, strict=True):
+        print(f"{photo}: {'masked' if masked >= masked_views.LEAST else 'bare'}")
     similarity = f"similarity {result.similarity:.3f}"
     if result.is_same is None:
         print(f"{similarity}; no threshold is known of this model")
@@ -73,5 +74,5 @@ def run(arguments: argparse.Namespace) -> None:
     answer = "same person" if result.is_same else "different people"
     print(
         f"{answer}: {similarity}, threshold {result.threshold:.3f} "
-        f"(takes {result.far:.1%} of different people for one)"
+        f"(takes {result.far:.1%} of different people for one, {result.wearing})"
     )

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from maskarc import alignment, landmarks
+from maskarc import alignment, landmarks, masked_views
 from maskarc import images as image_files
 from maskarc.landmarks import table as table_lib
 from maskarc.masks import database, mixture, wearing
@@ -37,6 +37,8 @@ class Crop:
       mask: name of the mask put on; empty for none.
       kind: its kind.
       wear: how it is worn, a key of `masks.wear.WEARS`.
+      looks_masked: whether `FaceCrops.views` sees a mask.
+      views: a bare face in the masks of `FaceCrops.views`.
     """
 
     outcome: str
@@ -45,6 +47,8 @@ class Crop:
     mask: str = ""
     kind: str = ""
     wear: str = ""
+    looks_masked: bool = False
+    views: tuple[np.ndarray, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +66,8 @@ class FaceCrops:
       files: name → content of the photos' files, where they are in no folder.
       detector: finds the landmarks again on the masked photos, as a system in use has
         to; None crops them by the landmarks of the bare photo.
+      views: tells which faces wear a mask, and puts the others into some; None for
+        neither.
     """
 
     root: pathlib.Path
@@ -73,6 +79,7 @@ class FaceCrops:
     seed: int = 0
     files: Mapping[str, bytes] | None = None
     detector: landmarks.Detector | None = None
+    views: masked_views.MaskedViews | None = None
 
     def __post_init__(self):
         if self.crop not in alignment.CROPS:
@@ -133,7 +140,13 @@ class FaceCrops:
                 return dataclasses.replace(seen, outcome=NO_FACE)
             points = landmarks.to_landmarks(face.points, face.layout)
         crop = alignment.crop_face(image, points, size=self.size, crop=self.crop)
-        return dataclasses.replace(seen, image=crop)
+        seen = dataclasses.replace(seen, image=crop)
+        if self.views is None:
+            return seen
+        if self.views.probability(image, points) >= masked_views.LEAST:
+            return dataclasses.replace(seen, looks_masked=True)
+        views = self.views.crops(image, points, size=self.size, crop=self.crop)
+        return dataclasses.replace(seen, views=views)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,6 +225,7 @@ class Photos:
         size: int,
         crop: str = "arcface",
         keep_in: str | os.PathLike[str],
+        views: masked_views.MaskedViews | None = None,
         progress: bool = True,
     ) -> FaceCrops:
         """Opens the crops of the named photos.
@@ -221,6 +235,7 @@ class Photos:
           size: side of the crops in pixels.
           crop: which crop, a key of `alignment.CROPS`.
           keep_in: folder where landmarks that had to be found are kept for next time.
+          views: as in `FaceCrops`.
           progress: show a bar while they are found.
 
         Raises:
@@ -254,6 +269,7 @@ class Photos:
             seed=self.seed,
             files=self.files,
             detector=detector if again else None,
+            views=views,
         )
 
 

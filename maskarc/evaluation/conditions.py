@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from maskarc import masked_views
 from maskarc.data import crops as crop_lib
 from maskarc.data import pairs as pair_lists
 from maskarc.evaluation import embedded, protocol, scored
@@ -136,7 +137,7 @@ def score(
                 people=persons[numbers],
                 is_same=pairs.is_same[numbers],
                 fold=pairs.fold[numbers],
-                similarity=_cosines(images.embeddings, sides, failed),
+                similarity=_similarities(images.faces, sides, failed),
                 failed=failed,
                 labels={"condition": np.full(len(numbers), condition), **labels},
             )
@@ -144,18 +145,16 @@ def score(
     return _joined(parts, dict(images.about))
 
 
-def _cosines(
-    embeddings: np.ndarray, sides: list[np.ndarray], failed: np.ndarray
+def _similarities(
+    faces: masked_views.Faces, sides: list[np.ndarray], failed: np.ndarray
 ) -> np.ndarray:
     """float32[N]; a block at a time, for lists longer than memory."""
-    cosines = np.empty(len(failed), np.float32)
+    found = np.empty(len(failed), np.float32)
     for start in range(0, len(failed), 2**16):
         rows = slice(start, start + 2**16)
-        cosines[rows] = np.einsum(
-            "nd,nd->n", embeddings[sides[0][rows]], embeddings[sides[1][rows]]
-        )
-    cosines[failed] = protocol.FAILED
-    return cosines
+        found[rows] = faces[sides[0][rows]].paired(faces[sides[1][rows]])
+    found[failed] = protocol.FAILED
+    return found
 
 
 def _labels(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tqdm
 
+from maskarc import masked_views
 from maskarc.data import crops as crop_lib
 from maskarc.evaluation import scored
 
@@ -23,6 +24,8 @@ from maskarc.evaluation import scored
 EmbedFn = Callable[[Iterable[np.ndarray]], np.ndarray]
 
 _COLUMNS = ("names", "masked", "outcomes", "masks", "kinds", "wears", "yaws")
+# Not in files of before there were any: no detector looked for masks.
+_VIEWS = ("looks_masked", "in_masks")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +42,9 @@ class EmbeddedImages:
       kinds: str[M], its kind.
       wears: str[M], how it is worn.
       yaws: float32[M], of the face, radians; NaN where unknown.
+      looks_masked: bool[M], whether a detector sees a mask; false where none looked.
+      in_masks: float32[M, D], what to compare with masked faces
+        (`masked_views.Faces`); the embeddings where there is nothing else.
       about: as JSON: model, masks, seed, times.
     """
 
@@ -51,12 +57,15 @@ class EmbeddedImages:
     kinds: np.ndarray
     wears: np.ndarray
     yaws: np.ndarray
+    looks_masked: np.ndarray
+    in_masks: np.ndarray
     about: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         count = len(self.names)
         if self.embeddings.ndim != 2 or any(
-            len(getattr(self, name)) != count for name in (*_COLUMNS, "embeddings")
+            len(getattr(self, name)) != count
+            for name in (*_COLUMNS, *_VIEWS, "embeddings")
         ):
             raise ValueError(f"expected {count} rows in all columns and [M, D]")
 
@@ -67,6 +76,15 @@ class EmbeddedImages:
     def failed(self) -> np.ndarray:
         """bool[M], the images that could not be embedded."""
         return np.not_equal(self.outcomes, crop_lib.OK)
+
+    @functools.cached_property
+    def faces(self) -> masked_views.Faces:
+        """What is compared."""
+        return masked_views.Faces(
+            embeddings=self.embeddings,
+            in_masks=self.in_masks,
+            is_masked=self.looks_masked,
+        )
 
     @functools.cached_property
     def _rows(self) -> dict[tuple[str, bool], int]:
@@ -96,7 +114,8 @@ class EmbeddedImages:
           ValueError: the path does not end in .npz.
         """
         path = scored.archive_path(path)
-        columns = {n: getattr(self, n) for n in (*_COLUMNS, "embeddings", "norms")}
+        names = (*_COLUMNS, *_VIEWS, "embeddings", "norms")
+        columns = {name: getattr(self, name) for name in names}
         np.savez(path, about=np.array(json.dumps(self.about)), **columns)
 
     @classmethod
@@ -118,6 +137,8 @@ class EmbeddedImages:
                 **{name: columns[name] for name in _COLUMNS},
                 norms=columns["norms"],
                 embeddings=given,
+                looks_masked=columns.get("looks_masked", np.zeros(len(names), bool)),
+                in_masks=columns.get("in_masks", given),
                 about=about,
             )
         usable = np.asarray(np.isfinite(given).all(axis=1) & given.any(axis=1))
@@ -129,6 +150,8 @@ class EmbeddedImages:
             names=names,
             masked=np.zeros(len(names), bool),
             embeddings=embeddings,
+            looks_masked=np.zeros(len(names), bool),
+            in_masks=embeddings,
             norms=norms,
             outcomes=np.where(usable, crop_lib.OK, crop_lib.NO_FACE),
             masks=none,
@@ -178,6 +201,7 @@ def embed_images(
       ValueError: no photo has a usable face, or an embedding is zero or not finite.
     """
     seen: list[crop_lib.Crop] = []
+    counts: list[int] = []
     start, waited = time.perf_counter(), 0.0
 
     def usable() -> Iterator[np.ndarray]:
@@ -187,10 +211,13 @@ def embed_images(
         for crop in tqdm.tqdm(
             stream, "embedding", len(crops), unit="img", disable=not progress
         ):
-            seen.append(dataclasses.replace(crop, image=None))
+            kept = dataclasses.replace(crop, image=None, views=())
+            seen.append(kept)
+            counts.append((crop.image is not None) + len(crop.views))
             waited += time.perf_counter() - since
             if crop.image is not None:
                 yield crop.image
+            yield from crop.views
             since = time.perf_counter()
 
     done = np.asarray(embed(usable()), np.float32)
@@ -201,20 +228,26 @@ def embed_images(
         raise ValueError(
             f"none of the {len(crops)} photos below {crops.root} has a usable face"
         )
-    if done.ndim != 2 or len(done) != worked.sum():
+    if done.ndim != 2 or len(done) != sum(counts):
         raise ValueError(
-            f"expected embeddings [{worked.sum()}, D] of the model, got {done.shape}"
+            f"expected embeddings [{sum(counts)}, D] of the model, got {done.shape}"
         )
     broken = ~np.isfinite(done).all(axis=1) | ~done.any(axis=1)
     if broken.any():
-        name = np.array([name for name, _ in crops.images])[worked][broken][0]
+        of = np.repeat([name for name, _ in crops.images], counts)
         raise ValueError(
             f"{broken.sum()} of {len(done)} embeddings are zero or not finite, the "
-            f"first that of {name}: the model is broken"
+            f"first that of {of[broken][0]}: the model is broken"
         )
     embeddings = np.zeros((len(crops), done.shape[1]), np.float32)
     norms = np.zeros(len(crops), np.float32)
-    embeddings[worked], norms[worked] = to_unit(done)
+    # The first of each image is of the image as it is.
+    first = np.cumsum(counts) - counts
+    embeddings[worked], norms[worked] = to_unit(done[first[worked]])
+    in_masks = embeddings.copy()
+    for row in np.flatnonzero(np.greater(counts, 1)):
+        bare, views = done[first[row]], done[first[row] + 1 : first[row] + counts[row]]
+        in_masks[row] = masked_views.add_views(bare, views)
     return EmbeddedImages(
         names=np.array([name for name, _ in crops.images], str),
         masked=np.array([masked for _, masked in crops.images], bool),
@@ -225,6 +258,8 @@ def embed_images(
         kinds=np.array([crop.kind for crop in seen], str),
         wears=np.array([crop.wear for crop in seen], str),
         yaws=np.array([crop.yaw for crop in seen], np.float32),
+        looks_masked=np.array([crop.looks_masked for crop in seen], bool),
+        in_masks=in_masks,
         about={
             **(about or {}),
             "embedding_seconds": round(seconds, 3),
@@ -233,48 +268,41 @@ def embed_images(
     )
 
 
-def fuse(
-    views: Sequence[EmbeddedImages], weights: Sequence[float] | None = None
-) -> EmbeddedImages:
+def fuse(views: Sequence[EmbeddedImages]) -> EmbeddedImages:
     """Several embeddings of each image as one, whose cosine is the mean of theirs.
 
     Args:
       views: of the same images in the same order, by different models or crops.
-      weights: of the cosines, positive; equal by default.
 
     Returns:
       Embeddings [M, ΣD]; an image that failed in one view has failed.
 
     Raises:
-      ValueError: other images, or weights that do not fit.
+      ValueError: other images, or some that look masked in one view only.
     """
     first = views[0]
-    weights = [1.0] * len(views) if weights is None else list(weights)
-    if len(weights) != len(views) or min(weights) <= 0:
-        raise ValueError(f"expected {len(views)} positive weights, got {weights}")
     for view in views[1:]:
-        if not (
-            np.array_equal(view.names, first.names)
-            and np.array_equal(view.masked, first.masked)
+        if not all(
+            np.array_equal(getattr(view, name), getattr(first, name))
+            for name in ("names", "masked", "looks_masked")
         ):
             raise ValueError("the views are not of the same images in the same order")
-    total = sum(weights)
-    joined = np.concatenate(
-        [
-            np.sqrt(weight / total, dtype=np.float32) * view.embeddings
-            for weight, view in zip(weights, views, strict=True)
-        ],
-        axis=1,
-    )
     outcomes = first.outcomes
     for view in views[1:]:
         outcomes = np.where(outcomes == crop_lib.OK, view.outcomes, outcomes)
-    joined[outcomes != crop_lib.OK] = 0
+
+    def joined(name: str) -> np.ndarray:
+        whole = np.concatenate([getattr(view, name) for view in views], axis=1)
+        whole[outcomes != crop_lib.OK] = 0
+        return whole / np.sqrt(len(views), dtype=np.float32)
+
+    embeddings = joined("embeddings")
     return dataclasses.replace(
         first,
-        embeddings=joined,
+        embeddings=embeddings,
+        in_masks=joined("in_masks"),
         outcomes=outcomes,
-        norms=np.linalg.norm(joined, axis=1),
+        norms=np.linalg.norm(embeddings, axis=1),
         about={
             **first.about,
             "model": " + ".join(str(view.about.get("model")) for view in views),

@@ -45,9 +45,8 @@ def tabulate(
     usable = ~images.failed[rows]
     if not usable.any():
         raise ValueError("expected enrolled photos with a usable face, got none")
-    gallery, people = templates.mean_templates(
-        images.embeddings[rows][usable], split.gallery_people[usable]
-    )
+    enrolled, owners = rows[usable], split.gallery_people[usable]
+    people = np.unique(owners)
     kinds = [kind for kind, masked in PROBES.items() if (images.masked == masked).any()]
     result: dict[str, Any] = {
         "people": len(split.people),
@@ -57,8 +56,11 @@ def tabulate(
     firsts = {}
     for kind in kinds:
         rows = images.rows(split.probes, PROBES[kind])
+        # Nobody is enrolled with a mask on.
+        compared = images.in_masks if PROBES[kind] else images.embeddings
+        gallery, people = templates.mean_templates(compared[enrolled], owners)
         ranked = ranking.rank_probes(
-            images.embeddings[rows],
+            compared[rows],
             split.probe_people,
             gallery,
             people,

@@ -10,7 +10,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import ArrayLike
 
-from maskarc.models import dlib_resnet, iresnet, layers, mobilefacenet, resnet
+from maskarc.models import (
+    dlib_resnet,
+    iresnet,
+    layers,
+    mobilefacenet,
+    resnet,
+    small_cnn,
+)
 
 # Name → constructor of an nnx module that maps [B, S, S, 3] to [B, D].
 MODELS: dict[str, functools.partial[Any]] = {
@@ -41,6 +48,7 @@ MODELS: dict[str, functools.partial[Any]] = {
     "mbf_large": functools.partial(
         mobilefacenet.MobileFaceNet, stage_sizes=(2, 8, 12, 4), scale=4
     ),
+    "small_cnn": functools.partial(small_cnn.SmallCNN),
 }
 
 # Nested dicts of arrays.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from maskarc import images as image_files
+from maskarc import mask_detection
 from maskarc.data import crops as crop_lib
 from maskarc.data import insightface_bin, protocols
 from maskarc.data import pairs as pair_lists
@@ -120,6 +121,9 @@ def embed(
         size=opened.image_size,
         crop=opened.crop,
         keep_in=keep_in,
+        views=mask_detection.MaskDetector.load().views()
+        if model.masked_views
+        else None,
         progress=progress,
     )
     about = {
@@ -128,6 +132,7 @@ def embed(
         "masks": photos.masks,
         "seed": photos.seed,
         "flip": model.flip,
+        "masked_views": model.masked_views,
         "crop": opened.crop,
         "image_size": opened.image_size,
         "landmarks_on": photos.landmarks_on,

@@ -15,6 +15,8 @@ class ModelChoice:
       source: the run folder of a training, a name in `models.PRETRAINED`, a weights
         file, an ONNX file, or a Python function as "package.module:function".
       flip: sum the embeddings of crop and mirror image.
+      masked_views: look for masks, and compare masked faces with bare ones in rendered
+        masks (`maskarc.masked_views`), as `Recognizer` does.
       architecture: of a weights file of others, a key of `models.MODELS`; an ONNX file
         with it runs in JAX, without it in onnxruntime.
       preprocessing: of ONNX files and functions.
@@ -22,6 +24,7 @@ class ModelChoice:
 
     source: str
     flip: bool = False
+    masked_views: bool = False
     architecture: str = ""
     preprocessing: foreign_models.Preprocessing = dataclasses.field(
         default_factory=foreign_models.Preprocessing

@@ -61,11 +61,11 @@ def impostor_quantiles(
     sides = [images.rows(names, side) for side in masked]
     people = np.array([name.rsplit("/", 1)[0] for name in names])
     usable = ~(images.failed[sides[0]] | images.failed[sides[1]])
-    first, second = (images.embeddings[side[usable]] for side in sides)
+    first, second = (images.faces[side[usable]] for side in sides)
     is_other = people[usable, None] != people[None, usable]
     if masked[0] == masked[1]:  # else each pair is there twice
         is_other = np.triu(is_other)
-    similarities = (first @ second.T)[is_other]
+    similarities = first.similarities(second)[is_other]
     found = []
     for far in fars:
         allowed = rates.allowed_errors(far, len(similarities))

@@ -108,10 +108,13 @@ def made(names, masked=(), **columns):
     rows = [(n, False) for n in names] + [(n, True) for n in masked]
     count = len(rows)
     angles = np.arange(count) / count
+    circle = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
     return embedded.EmbeddedImages(
         names=np.array([n for n, _ in rows]),
         masked=np.array([m for _, m in rows]),
-        embeddings=np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32),
+        embeddings=circle,
+        looks_masked=columns.get("looks_masked", np.zeros(count, bool)),
+        in_masks=columns.get("in_masks", circle),
         norms=np.ones(count, np.float32),
         outcomes=columns.get("outcomes", np.full(count, "ok")),
         masks=columns.get("kinds", np.full(count, "")),
