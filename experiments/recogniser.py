@@ -4,10 +4,11 @@
         --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29 \\
         --lfw=../shared/faces/lfw
 
-Cuts masks out of the photos of masked people, trains, and blends the result with its
-start. In the workdir are then: masks.json, and held_back.json, which the training did
-not see; seed_N, the run; masked_r29_seed_N.safetensors. With --lfw it also prints the
-thresholds. Repeating the command goes on.
+Cuts masks out of the photos of masked people, trains twice, and takes the mean of the
+start weights and of both results. In the workdir are then: masks.json, and
+held_back.json, which the trainings did not see; still_N and moving_N, the runs of seed
+N; masked_r29_N.safetensors. With --lfw it also prints the thresholds. Repeating the
+command goes on.
 """
 
 import hashlib
@@ -37,9 +38,8 @@ _MASKED_PHOTOS = flags.DEFINE_string(
 _LFW = flags.DEFINE_string("lfw", "", "Folder of LFW, for thresholds on its View 1.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of it all.", required=True)
 _SEED = flags.DEFINE_integer("seed", 0, "Root of all randomness.")
-_STEPS = flags.DEFINE_integer("steps", masked_r29.get_config().steps, "Of training.")
-_SHARE = flags.DEFINE_float(
-    "share", masked_r29.SHARE, "How far from the start weights to the trained ones."
+_STEPS = flags.DEFINE_integer(
+    "steps", masked_r29.get_config().steps, "Of each training."
 )
 # Of landmarks everywhere: with another one the file would be another.
 _DETECTOR = "mesh"
@@ -55,20 +55,29 @@ def main(argv: list[str]) -> None:
         collecting.build_database(
             _MASKED_PHOTOS.value, cutouts, detector=_DETECTOR, holdout=str(held_back)
         )
-    config = masked_r29.get_config()
+    runs = {name: _train(name, cutouts, workdir) for name in masked_r29.TRAININGS}
+    sources = [runs.get(name, name) for name in masked_r29.SHARES]
+    blended = blending.blend(
+        [inference.load_weights(source) for source in sources],
+        list(masked_r29.SHARES.values()),
+    )
+    file = workdir / f"masked_r29_{_SEED.value}.safetensors"
+    own_file.save(file, blended, half=True)
+    print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")
+    if _LFW.value:
+        print(json.dumps(_thresholds(file, held_back)))
+
+
+def _train(name: str, cutouts: pathlib.Path, workdir: pathlib.Path) -> pathlib.Path:
+    """The folder of a training, begun or gone on with."""
+    config = masked_r29.get_config(name)
     config.masks = masked_r29.with_cutouts(config.masks, cutouts)
     config.data_dir = _FACES.value
     config.landmarks, config.detector = _LANDMARKS.value, _DETECTOR
     config.seed, config.steps = _SEED.value, _STEPS.value
-    run = workdir / f"seed_{config.seed}"
+    run = workdir / f"{name}_{config.seed}"
     loop.train(config, run)
-    file = workdir / f"masked_r29_seed_{config.seed}.safetensors"
-    start = inference.load_weights(config.init_from)
-    tuned = inference.load_weights(run)
-    own_file.save(file, blending.blend(start, tuned, _SHARE.value), half=True)
-    print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")
-    if _LFW.value:
-        print(json.dumps(_thresholds(file, held_back)))
+    return run
 
 
 def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, object]:
@@ -77,7 +86,7 @@ def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, obj
         f"{_LFW.value}/pairsDevTrain.txt", f"{_LFW.value}/images"
     )
     return scoring.impostor_thresholds(
-        scoring.ModelChoice(source=str(file), flip=True),
+        scoring.ModelChoice(source=str(file), flip=True, masked_views=True),
         crops.Photos(
             root=f"{_LFW.value}/images",
             masks=masked_r29.with_cutouts(masked_r29.HELD_BACK, held_back),

@@ -38,7 +38,9 @@ def score(name: str, source: str, view: str) -> dict[str, dict[str, Any]]:
 
     Args:
       name: what to call it; a folder below --output.
-      source: a model, or "mean:one,two", the mean similarity of names scored before.
+      source: a model; "plain:" and a model, which is then used without looking for
+        masks and putting bare faces into some; "without:one", the same of a name scored
+        before; or "mean:one,two", the mean similarity of such names.
       view: "2", the reported pairs of LFW, or "1", those for choosing.
 
     Returns:
@@ -84,20 +86,31 @@ def _score(
     model = _model(source, of)
     output = pathlib.Path(OUTPUT.value) / name / of
     if isinstance(model, embedded.EmbeddedImages):
-        source = model.about["model"]
+        about = {name: model.about[name] for name in ("model", "masked_views")}
+    else:
+        about = {"model": model.source, "masked_views": model.masked_views}
     return side_by_side.score_once(
         output,
         lambda: scoring.evaluate_conditions(
             model, photos, pairs=pairs, output=output, **options
         ),
-        about={"model": source, "masks": photos.masks},
+        about={**about, "masks": photos.masks},
     )
 
 
 def _model(source: str, of: str) -> scoring.ModelChoice | embedded.EmbeddedImages:
-    """The model, or what two that were scored before make of the images."""
-    if not source.startswith("mean:"):
-        return scoring.ModelChoice(source=source, flip=True)
-    names = source.removeprefix("mean:").split(",")
-    kept = [pathlib.Path(OUTPUT.value, name, of, "embeddings.npz") for name in names]
-    return embedded.fuse([embedded.EmbeddedImages.load(path) for path in kept])
+    """The model, or what was made of the images before."""
+
+    def kept(name: str) -> embedded.EmbeddedImages:
+        path = pathlib.Path(OUTPUT.value, name, of, "embeddings.npz")
+        return embedded.EmbeddedImages.load(path)
+
+    how, _, what = source.partition(":")
+    if how == "mean":
+        return embedded.fuse([kept(name) for name in what.split(",")])
+    if how == "without":
+        return kept(what).without_views()
+    is_plain = how == "plain"
+    return scoring.ModelChoice(
+        source=what if is_plain else source, flip=True, masked_views=not is_plain
+    )

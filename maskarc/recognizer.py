@@ -166,7 +166,7 @@ class Recognizer:
         Args:
           photos: paths, or images uint8[H, W, 3] RGB.
           against_masked: also put bare faces into masks, for `Embedded.in_masks`; they
-            take four times as long.
+            take three times as long.
           progress: show a bar.
 
         Returns:

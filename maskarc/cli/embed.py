@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against-masked",
         action="store_true",
         help="also put bare faces into masks, so that in_masks serves to compare them "
-        "with masked ones; takes four times as long",
+        "with masked ones; takes three times as long",
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 

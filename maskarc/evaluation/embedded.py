@@ -107,6 +107,15 @@ class EmbeddedImages:
             )
         return np.array(found, np.int64)
 
+    def without_views(self) -> "EmbeddedImages":
+        """The same, compared as if nobody had looked for masks."""
+        return dataclasses.replace(
+            self,
+            looks_masked=np.zeros(len(self), bool),
+            in_masks=self.embeddings,
+            about={**self.about, "masked_views": False},
+        )
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes an .npz without pickle.
 

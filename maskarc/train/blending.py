@@ -1,11 +1,13 @@
-"""Between two sets of weights of one network: fine-tuned, but not all the way.
+"""The mean of several sets of weights of one network: of its start and fine-tuned ones.
 
 References:
   Wortsman et al., "Robust Fine-tuning of Zero-shot Models", CVPR 2022.
+  Wortsman et al., "Model Soups: Averaging Weights of Multiple Fine-tuned Models
+  Improves Accuracy without Increasing Inference Time", ICML 2022.
 """
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -15,28 +17,32 @@ from maskarc.train import checkpoint
 
 
 def blend(
-    start: own_file.Weights, tuned: own_file.Weights, share: float
+    sets: Sequence[own_file.Weights], shares: Sequence[float]
 ) -> own_file.Weights:
-    """The weights at a share of the way from one set to the other.
+    """The weighted mean.
 
     Args:
-      start: where the training began.
-      tuned: where it ended; its crop and options are kept.
-      share: 0 for the start, 1 for the end.
+      sets: of one network and crop, the start of the others among them.
+      shares: of each set, ≥ 0; their sum is 1.
 
     Raises:
-      ValueError: the share is outside [0, 1].
-      failure.WeightsError: the two are not of one network.
+      ValueError: the shares do not fit.
+      failure.WeightsError: the sets are not of one network.
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"expected a share in [0, 1], got {share}")
+    if len(shares) != len(sets) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError(f"expected {len(sets)} shares of sum 1, got {list(shares)}")
+    last = sets[-1]
 
-    def between(a: Any, b: Any) -> np.ndarray:
-        a, b = (np.asarray(leaf, np.float32) for leaf in (a, b))
-        return (1 - share) * a + share * b
+    def mean(*leaves: jax.Array) -> np.ndarray:
+        scaled = [s * np.asarray(x) for s, x in zip(shares, leaves, strict=True)]
+        return sum(scaled[1:], scaled[0]).astype(np.float32)
 
     trees = []
-    for a, b in ((start.params, tuned.params), (start.stats, tuned.stats)):
-        failure.check_complete(checkpoint.shapes(b), checkpoint.shapes(a))
-        trees.append(jax.tree.map(between, a, b))
-    return dataclasses.replace(tuned, params=trees[0], stats=trees[1])
+    for name in ("params", "stats"):
+        parts = [getattr(one, name) for one in sets]
+        for part in parts:
+            failure.check_complete(
+                checkpoint.shapes(parts[-1]), checkpoint.shapes(part)
+            )
+        trees.append(jax.tree.map(mean, *parts))
+    return dataclasses.replace(last, params=trees[0], stats=trees[1])

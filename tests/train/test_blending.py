@@ -19,21 +19,21 @@ def weights(seed, width=4):
     )
 
 
-def test_a_share_of_the_way():
-    start, tuned = weights(0), weights(1)
-    blended = blending.blend(start, tuned, 0.25)
-    for a, b, c in zip(
-        *(jax.tree.leaves((w.params, w.stats)) for w in (start, tuned, blended)),
-        strict=True,
-    ):
-        np.testing.assert_allclose(c, 0.75 * np.asarray(a) + 0.25 * b, atol=1e-6)
-    for share, end in ((0, start), (1, tuned)):
-        same = blending.blend(start, tuned, share)
-        jax.tree.map(np.testing.assert_array_equal, same.params, end.params)
+def test_the_weighted_mean():
+    sets = [weights(seed) for seed in range(3)]
+    blended = blending.blend(sets, (0.5, 0.3, 0.2))
+    leaves = [jax.tree.leaves((w.params, w.stats)) for w in (*sets, blended)]
+    for a, b, c, found in zip(*leaves, strict=True):
+        expected = 0.5 * np.asarray(a) + 0.3 * np.asarray(b) + 0.2 * np.asarray(c)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert found.dtype == np.float32
+    same = blending.blend(sets, (0, 1, 0))
+    jax.tree.map(np.testing.assert_array_equal, same.params, sets[1].params)
 
 
-def test_only_of_one_network_and_in_between():
-    with pytest.raises(ValueError, match=r"share in \[0, 1\], got 1\.5"):
-        blending.blend(weights(0), weights(1), 1.5)
+def test_only_of_one_network_and_of_shares_that_fit():
+    for shares in ((0.5, 0.4), (1.5, -0.5), (1.0,)):
+        with pytest.raises(ValueError, match="expected 2 shares of sum 1"):
+            blending.blend([weights(0), weights(1)], shares)
     with pytest.raises(failure.WeightsError):
-        blending.blend(weights(0), weights(1, width=8), 0.5)
+        blending.blend([weights(0), weights(1, width=8)], (0.5, 0.5))

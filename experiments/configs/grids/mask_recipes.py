@@ -20,14 +20,7 @@ from maskarc import ablation
 from maskarc.train import config
 
 _FACES = "../shared/faces"
-# Prototypes that learn, faster than the backbone.
-_MOVING = {
-    "freeze": "",
-    "scale": 64.0,
-    "margin": 0.1,
-    "learning_rate": 1e-3,
-    "learning_rates": (("^backbone/", 0.03),),
-}
+_MOVING = {"freeze": "", **masked_r29.TRAININGS["moving"]}
 _NO_TEACHER = {"teacher": "", "prototypes_from_teacher": False, "distillation": 0.0}
 _PAIRS = {"pairs": True, "batch_size": 32, "mask_probability": 1.0}
 
@@ -50,7 +43,6 @@ def get_grid(base: config.TrainConfig) -> ablation.Grid:
         axes={
             "recipe": {
                 "margin": {**_MOVING, **_NO_TEACHER, "head_warmup_steps": 50},
-                "margin from means": {"distillation": 0.0},
                 "pairs and consistency": {
                     **_PAIRS,
                     "distillation": 0.0,
@@ -58,8 +50,8 @@ def get_grid(base: config.TrainConfig) -> ablation.Grid:
                 },
                 "distillation": {"classification": 0.0},
                 "margin and distillation": {},
-                "the same in pairs": {**_PAIRS, "consistency": 100.0},
-                "moving prototypes": {**_MOVING, "distillation": 20.0},
+                "moving prototypes": _MOVING,
+                "view of the eyes": {"crop": "eyes"},
                 "embedding layer": {"freeze": "^prototypes$|^backbone/(?!fc/)"},
                 "last blocks": {
                     "freeze": "^prototypes$|^backbone/(conv1|affine1|blocks/[0-9]/)",
