@@ -3,9 +3,9 @@
     python -m benchmarks.verify [--photos=A.jpg,B.jpg] [--rounds=5]
 
 Cold is the command `maskarc verify` in a fresh process. Its parts are timed in another
-fresh process, one after the other; the first verification has compiling in it. Warm is
-the third one of that process. Without --photos two generated faces are
-compared. All processes are held to one core.
+fresh process, one after the other; the first verification has compiling in it. Without
+--photos two generated faces are compared, one of which is taken to wear a mask. All
+processes are held to one core.
 """
 
 import json
@@ -56,37 +56,46 @@ def _parts(first: str, second: str) -> dict[str, float]:
         seconds[name] = time.perf_counter() - last
         last = time.perf_counter()
 
-    from maskarc import alignment, images, inference, landmarks, recognizer
+    from maskarc import (
+        alignment,
+        images,
+        inference,
+        landmarks,
+        mask_detection,
+        recognizer,
+    )
 
     lap("imports")
-    embedder = inference.Embedder.load(recognizer.DEFAULT, flip=True, batch_size=2)
+    embedder = inference.Embedder.load(recognizer.DEFAULT, flip=True, batch_size=1)
+    views = mask_detection.MaskDetector.load().views()
     lap("weights")
     detector = landmarks.create_detector()
     lap("detector")
-    loaded = recognizer.Recognizer(embedder=embedder, detector=detector)
-    loaded.verify(first, second)
+    loaded = recognizer.Recognizer(embedder=embedder, detector=detector, views=views)
+    kind = {"size": embedder.image_size, "crop": embedder.crop}
+    loaded.verify(first, second, wearing="bare-masked")
     lap("first verification, with compiling")
-    loaded.verify(first, second)
+    loaded.verify(first, second, wearing="bare-bare")
     last = time.perf_counter()
-    loaded.verify(first, second)
-    lap("warm verification, of which")
+    loaded.verify(first, second, wearing="bare-bare")
+    lap("warm verification of two bare faces")
+    loaded.verify(first, second, wearing="bare-masked")
+    lap("warm verification, one taken to be masked, of which")
     photos = [images.read_image(pathlib.Path(path)) for path in (first, second)]
     lap("  decoding")
     faces = [landmarks.main_face(detector(photo), photo.shape) for photo in photos]
     lap("  faces and landmarks")
-    crops = [
-        alignment.crop_face(
-            photo,
-            landmarks.to_landmarks(face.points, face.layout),
-            size=embedder.image_size,
-            crop=embedder.crop,
-        )
-        for photo, face in zip(photos, faces, strict=True)
-        if face is not None
-    ]
+    points = [landmarks.to_landmarks(f.points, f.layout) for f in faces if f]
+    both = list(zip(photos, points, strict=True))
+    crops = [alignment.crop_face(*one, **kind) for one in both]
     lap("  crops")
+    for one in both:
+        views.probability(*one)
+    lap("  looking for masks")
+    crops += views.crops(*both[0], **kind)
+    lap("  putting the bare one into masks")
     embedder.embed(crops)
-    lap("  network, with mirror images")
+    lap("  network, four crops with mirror images")
     return seconds
 
 

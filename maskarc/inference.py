@@ -56,11 +56,12 @@ class Embedder:
         backbone = self.weights.backbone
 
         def embed(params, stats, crops):
-            embeddings, _ = backbone.apply(params, stats, crops)
-            if self.flip:
-                mirrored, _ = backbone.apply(params, stats, crops[:, :, ::-1])
-                embeddings += mirrored
-            return embeddings
+            if not self.flip:
+                return backbone.apply(params, stats, crops)[0]
+            # In one call, so that the network is compiled once.
+            both = jnp.concatenate([crops, crops[:, :, ::-1]])
+            embeddings, mirrored = jnp.split(backbone.apply(params, stats, both)[0], 2)
+            return embeddings + mirrored
 
         return jax.jit(embed)
 

@@ -131,8 +131,9 @@ class EmbeddedImages:
     def load(cls, path: str | os.PathLike[str]) -> "EmbeddedImages":
         """Reads what `save` wrote, or plain embeddings of bare photos.
 
-        For these the file has only names str[M] and embeddings float[M, D], as
-        `maskarc embed` and others write them; rows of NaN or zeros have failed.
+        For these the file has only names str[M] and embeddings float[M, D], rows of NaN
+        or zeros of which have failed; and, as `maskarc embed` writes them, masked
+        float[M], the probability of a mask, and in_masks float[M, D].
 
         Raises:
           FileNotFoundError: no such file.
@@ -155,12 +156,14 @@ class EmbeddedImages:
             raise ValueError(f"{path}: no embedding is finite and other than zero")
         none = np.full(len(names), "")
         embeddings, norms = to_unit(np.where(usable[:, None], given, 0))
+        in_masks = columns.get("in_masks", given)
+        looks_masked = columns.get("masked", np.zeros(len(names))) >= masked_views.LEAST
         return cls(
             names=names,
             masked=np.zeros(len(names), bool),
             embeddings=embeddings,
-            looks_masked=np.zeros(len(names), bool),
-            in_masks=embeddings,
+            looks_masked=looks_masked,
+            in_masks=to_unit(np.where(usable[:, None], in_masks, 0))[0],
             norms=norms,
             outcomes=np.where(usable, crop_lib.OK, crop_lib.NO_FACE),
             masks=none,

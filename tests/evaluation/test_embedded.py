@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from maskarc import landmarks
+from maskarc import images as image_files
+from maskarc import landmarks, masked_views
 from maskarc.data import crops as crop_lib
 from maskarc.data import synthetic
 from maskarc.evaluation import embedded
@@ -49,7 +50,8 @@ def test_a_file_holds_everything(crops, tmp_path):
     images = embedded.embed_images(by_mean, crops, progress=False)
     images.save(tmp_path / "e.npz")
     again = embedded.EmbeddedImages.load(tmp_path / "e.npz")
-    for name in ("names", "masked", "embeddings", "norms", "outcomes", "kinds", "yaws"):
+    for name in ("names", "masked", "embeddings", "norms", "outcomes", "kinds", "yaws",
+                 "looks_masked", "in_masks"):  # fmt: skip
         np.testing.assert_array_equal(getattr(again, name), getattr(images, name))
     assert again.about == images.about
 
@@ -63,6 +65,49 @@ def test_plain_embeddings_of_others(tmp_path):
     assert images.rows(["a"], False).tolist() == [0]
     with pytest.raises(ValueError, match="1 photos were not embedded masked"):
         images.rows(["a"], True)
+    np.testing.assert_array_equal(images.in_masks, images.embeddings)
+    assert not images.looks_masked.any()
+
+
+def test_embeddings_of_the_command(tmp_path):
+    np.savez(
+        tmp_path / "e.npz",
+        names=np.array(["a", "b", "c"]),
+        embeddings=np.array([[3.0, 4.0], [1.0, 0.0], [np.nan, np.nan]]),
+        masked=np.array([0.1, 0.9, np.nan]),
+        in_masks=np.array([[0.0, 2.0], [1.0, 0.0], [np.nan, np.nan]]),
+    )
+    images = embedded.EmbeddedImages.load(tmp_path / "e.npz")
+    assert images.looks_masked.tolist() == [False, True, False]
+    np.testing.assert_allclose(images.in_masks, [[0, 1], [1, 0], [0, 0]])
+
+
+def test_bare_images_in_masks_too(crops):
+    def mean_parts(crops):
+        return np.array([crop.mean(axis=(0, 1)) for crop in crops])
+
+    photo = image_files.read_image(crops.root / crops.images[0][0])
+
+    def probability(image, points):
+        return float((image != photo).any())
+
+    views = masked_views.MaskedViews(probability=probability)
+    one = dataclasses.replace(crops, images=crops.images[:2], views=views)
+    looked = [one.look(0), one.look(1)]
+    assert [crop.looks_masked for crop in looked] == [False, True]
+    assert [len(crop.views) for crop in looked] == [2, 0]
+    images = embedded.embed_images(mean_parts, one, progress=False)
+    assert images.looks_masked.tolist() == [False, True]
+    bare, *rest = mean_parts([looked[0].image, *looked[0].views])
+    np.testing.assert_allclose(
+        images.in_masks[0], masked_views.add_views(bare, np.array(rest)), rtol=1e-5
+    )
+    np.testing.assert_array_equal(images.in_masks[1], images.embeddings[1])
+    similarity = images.faces[np.array([0])].paired(images.faces[np.array([1])])
+    assert similarity == pytest.approx(images.in_masks[0] @ images.embeddings[1])
+    plain = images.without_views()
+    np.testing.assert_array_equal(plain.in_masks, images.embeddings)
+    assert not plain.looks_masked.any() and plain.about["masked_views"] is False
 
 
 @pytest.mark.parametrize(
