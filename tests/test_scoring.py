@@ -188,6 +188,38 @@ def test_identification_in_a_gallery(people, tmp_path):
         draws=30,
     )  # fmt: skip
     assert again == result
+    # Masked probes are compared in masks, bare ones as they are.
+    people_of = [name.rpartition("/")[0] for name in saved.names]
+    _, numbers = np.unique(people_of, return_inverse=True)
+    told = dataclasses.replace(saved, in_masks=np.eye(8, dtype=np.float32)[numbers])
+    perfect = scoring.identify_gallery(
+        told, people, output=tmp_path / "told", enrolled_photos=2, strangers=0.25,
+        draws=30,
+    )  # fmt: skip
+    assert perfect["masked"]["rank"]["1"] == 1.0
+    assert perfect["bare"] == result["bare"]
+
+
+def test_bare_faces_in_masks_meet_masked_ones(people, tmp_path):
+    options = {"pairs": f"{people.root}/pairs.csv", "draws": 10, "progress": False}
+    result = scoring.evaluate_conditions(
+        scoring.ModelChoice(source=MODEL, masked_views=True),
+        people,
+        output=tmp_path / "views",
+        chosen="bare-bare,bare-masked",
+        **options,
+    )
+    assert result["about"]["masked_views"] is True
+    saved = embedded.EmbeddedImages.load(tmp_path / "views" / "embeddings.npz")
+    scores = scored.ScoredPairs.load(tmp_path / "views" / "scores.npz")
+    rows = np.flatnonzero(scores.labels["condition"] == "bare-masked")
+    first = saved.faces[saved.rows(scores.first[rows], False)]
+    second = saved.faces[saved.rows(scores.second[rows], True)]
+    np.testing.assert_array_equal(scores.similarity[rows], first.paired(second))
+    unlike = first.is_masked != second.is_masked
+    assert unlike.mean() > 0.8
+    cosines = np.einsum("nd,nd->n", first.embeddings, second.embeddings)
+    assert np.abs(scores.similarity[rows] - cosines)[unlike].min() > 0
 
 
 def test_embeddings_are_no_model(tmp_path):

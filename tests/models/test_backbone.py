@@ -128,3 +128,13 @@ def test_convolution_pads_like_pytorch(stride, size):
     np.testing.assert_allclose(
         conv(x), expected.numpy().transpose(0, 2, 3, 1), rtol=1e-4, atol=1e-5
     )
+
+
+def test_a_small_cnn_gives_a_few_numbers():
+    backbone = models.create("small_cnn", image_size=32, embed_dim=3)
+    params, stats = backbone.init(jax.random.key(0))
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    found, _ = backbone.apply(params, stats, images)
+    assert found.shape == (2, 3) and found.dtype == jnp.float32 and stats == {}
+    with pytest.raises(ValueError, match="multiple of 8"):
+        models.create("small_cnn", image_size=30).shapes()
