@@ -4,11 +4,11 @@
         --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29 \\
         --lfw=../shared/faces/lfw
 
-Cuts masks out of the photos of masked people, trains twice, and takes the mean of the
-start weights and of both results. In the workdir are then: masks.json, and
-held_back.json, which the trainings did not see; still_N and moving_N, the runs of seed
-N; masked_r29_N.safetensors. With --lfw it also prints the thresholds. Repeating the
-command goes on.
+Cuts masks out of the photos of masked people, trains twice with each seed, and takes
+the mean of the start weights and of all results. In the workdir are then: masks.json,
+and held_back.json, which the trainings did not see; still_N and moving_N, the runs of
+seed N; masked_r29_0_1.safetensors, named after the seeds. With --lfw it also prints the
+thresholds. Repeating the command goes on.
 """
 
 import hashlib
@@ -37,7 +37,12 @@ _MASKED_PHOTOS = flags.DEFINE_string(
 )
 _LFW = flags.DEFINE_string("lfw", "", "Folder of LFW, for thresholds on its View 1.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of it all.", required=True)
-_SEED = flags.DEFINE_integer("seed", 0, "Root of all randomness.")
+_SEEDS = flags.DEFINE_list("seeds", ["0", "1"], "Roots of all randomness.")
+flags.register_validator(
+    "seeds",
+    lambda seeds: bool(seeds) and all(seed.isdecimal() for seed in seeds),
+    "not numbers",
+)
 _STEPS = flags.DEFINE_integer(
     "steps", masked_r29.get_config().steps, "Of each training."
 )
@@ -55,26 +60,29 @@ def main(argv: list[str]) -> None:
         collecting.build_database(
             _MASKED_PHOTOS.value, cutouts, detector=_DETECTOR, holdout=str(held_back)
         )
-    runs = {name: _train(name, cutouts, workdir) for name in masked_r29.TRAININGS}
-    sources = [runs.get(name, name) for name in masked_r29.SHARES]
-    blended = blending.blend(
-        [inference.load_weights(source) for source in sources],
-        list(masked_r29.SHARES.values()),
-    )
-    file = workdir / f"masked_r29_{_SEED.value}.safetensors"
-    own_file.save(file, blended, half=True)
+    runs = [
+        _train(name, int(seed), cutouts, workdir)
+        for seed in _SEEDS.value
+        for name in masked_r29.TRAININGS
+    ]
+    start = masked_r29.get_config().init_from
+    sets = [inference.load_weights(source) for source in (start, *runs)]
+    file = workdir / f"masked_r29_{'_'.join(_SEEDS.value)}.safetensors"
+    own_file.save(file, blending.mean(sets), half=True)
     print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")
     if _LFW.value:
         print(json.dumps(_thresholds(file, held_back)))
 
 
-def _train(name: str, cutouts: pathlib.Path, workdir: pathlib.Path) -> pathlib.Path:
+def _train(
+    name: str, seed: int, cutouts: pathlib.Path, workdir: pathlib.Path
+) -> pathlib.Path:
     """The folder of a training, begun or gone on with."""
     config = masked_r29.get_config(name)
     config.masks = masked_r29.with_cutouts(config.masks, cutouts)
     config.data_dir = _FACES.value
     config.landmarks, config.detector = _LANDMARKS.value, _DETECTOR
-    config.seed, config.steps = _SEED.value, _STEPS.value
+    config.seed, config.steps = seed, _STEPS.value
     run = workdir / f"{name}_{config.seed}"
     loop.train(config, run)
     return run

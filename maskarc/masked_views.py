@@ -18,7 +18,7 @@ from maskarc.masks import mixture, wearing
 MASKS = ("surgical_blue", "cloth_black")
 # Of the masked views in the sum, whose rest is the bare face's: of View 1, where 0.5 to
 # 0.7 are as good.
-SHARE = 0.7
+SHARE = 0.6
 # Least probability of a mask at which a face counts as masked.
 LEAST = 0.5
 

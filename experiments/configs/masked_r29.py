@@ -4,14 +4,15 @@ It learns to put a masked face where dlib's network, frozen, puts the bare photo
 (distillation), and to tell the people apart (a margin loss whose prototypes begin as
 each person's mean there). Twice: with prototypes that stay there, and, as
 "masked_r29.py:moving", with prototypes that learn. The file in the package is the mean
-of dlib's weights and of both. docs/recogniser.md says what was tried beside it.
+of dlib's weights and of both, each with two seeds. docs/recogniser.md says what was
+tried beside it.
 
 Command:  python -m experiments.recogniser --faces=../shared/faces/train \\
               --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29
-          which makes the database of cut-outs, trains both and writes the weights
-          file; one by itself:
+          which makes the database of cut-outs, does all trainings and writes the
+          weights file; one by itself:
           python -m experiments.train --config=experiments/configs/masked_r29.py \\
-              --workdir=runs/masked_r29/still --config.data_dir=../shared/faces/train
+              --workdir=runs/masked_r29/still_0 --config.data_dir=../shared/faces/train
 Hardware: two x86 cores, no GPU
 """
 
@@ -30,8 +31,6 @@ DRAWN = (
 # What it never sees, beside cut-outs from other photos, of which there are ten times as
 # many: the other drawings are of the same kinds, in other colours.
 HELD_BACK = "gas_black:0.25, gas_grey:0.25"
-# Of dlib's weights and those of each training in the shipped ones.
-SHARES = {"dlib_resnet29": 0.3, "still": 0.35, "moving": 0.35}
 # What the trainings differ in.
 TRAININGS: dict[str, dict[str, Any]] = {
     # Its embeddings lie in a narrow cone, so differences are small and the scale is

@@ -84,7 +84,7 @@ PRETRAINED: dict[str, Pretrained] = {
         published="maskarc, docs/recogniser.md",
         package="maskarc",
         file="models/masked_r29.safetensors",
-        sha256="95a8eb09b4641d7d93d3dcaa7e5f44b40bece369fbe4c2b89186accb1b161c4b",
+        sha256="f306dc42a76b3d0b5ab67abd5ae6f98f0412c9ee85c7bbceca25f5f9a9e4bb8d",
     ),
     "mask_detector": Pretrained(
         model="small_cnn",
