@@ -1,6 +1,6 @@
 """What more training buys: every checkpoint of a run, on the photos for choosing.
 
-    python -m experiments.recogniser_curve --run=runs/masked_r29/seed_0 \\
+    python -m experiments.recogniser_curve --run=runs/masked_r29/still_0 \\
         --faces=../shared/faces --held_back=runs/masked_r29/held_back.json \\
         --output=runs/curve
 
@@ -40,7 +40,8 @@ def main(argv: list[str]) -> None:
     steps = sorted(int(path.name) for path in kept if path.name.isdigit())
     if not steps:
         raise ValueError(f"{folder} has no checkpoint")
-    rows = [_row(step, f"{folder}@{step}") for step in steps]
+    # The network alone: bare faces are not put into masks.
+    rows = [_row(step, f"plain:{folder}@{step}") for step in steps]
     output = pathlib.Path(recogniser_scores.OUTPUT.value)
     with (output / "curve.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, ["step", *_COLUMNS])
