@@ -65,8 +65,8 @@ def main(argv: list[str]) -> None:
         for seed in _SEEDS.value
         for name in masked_r29.TRAININGS
     ]
-    start = masked_r29.get_config().init_from
-    sets = [inference.load_weights(source) for source in (start, *runs)]
+    start = inference.load_weights(masked_r29.get_config().init_from)
+    sets = [start, *map(inference.load_weights, runs)]
     file = workdir / f"masked_r29_{'_'.join(_SEEDS.value)}.safetensors"
     own_file.save(file, blending.mean(sets), half=True)
     print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")

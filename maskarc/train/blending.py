@@ -27,7 +27,7 @@ def mean(sets: Sequence[own_file.Weights]) -> own_file.Weights:
     """
 
     def mean_leaf(*leaves: jax.Array) -> np.ndarray:
-        return np.mean([np.asarray(leaf) for leaf in leaves], axis=0, dtype=np.float32)
+        return np.asarray(np.mean(np.stack(leaves), axis=0, dtype=np.float32))
 
     trees = []
     for name in ("params", "stats"):
