@@ -82,7 +82,11 @@ class MeshDetector:
         """Detects the faces of uint8[H, W, 3] RGB, best first."""
         del name
         found = search.find_faces(
-            image, self._finder, max_side=self.max_side, rotations=self.rotations
+            image,
+            self._finder,
+            max_side=self.max_side,
+            rotations=self.rotations,
+            second_opinion=lambda view, face: fit_mesh(view, face)[1],
         )
         faces = [self._measure(image, face) for face in found]
         return sorted(filter(None, faces), key=lambda face: -face.score)

@@ -1,5 +1,7 @@
 """maskarc.landmarks.search, with a finder of painted dots in place of a network."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -128,6 +130,27 @@ def test_an_upright_face_is_not_turned():
     [face] = search.find_faces(painted(60), mistaking_finder)
     [expected] = finder(painted(60))
     np.testing.assert_array_equal(face.points, expected.points)
+
+
+def test_a_second_opinion_has_a_say():
+    """Of a face whose mask looks like a forehead, as real ones do."""
+    image = painted(60)
+
+    def misled(view: np.ndarray, name: str = "") -> list[types.Face]:
+        # As sure of upside-down faces as `mistaking_finder` is unsure.
+        scores = {0.99: 0.6, 0.6: 0.99}
+        return [
+            dataclasses.replace(face, score=scores[face.score])
+            for face in mistaking_finder(view)
+        ]
+
+    def lies_so(view: np.ndarray, face: types.Face) -> float:
+        return 0.99 if face.points[0][0] < face.points[1][0] else 0.01
+
+    [turned] = search.find_faces(image, misled)
+    assert turned.points[0][0] > turned.points[1][0]
+    [upright] = search.find_faces(image, misled, second_opinion=lies_so)
+    np.testing.assert_allclose(upright.points[[0, 1, 3]], dots(image), atol=1)
 
 
 def test_an_empty_photo_and_odd_shapes():
