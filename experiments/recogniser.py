@@ -11,6 +11,7 @@ seed N; masked_r29_0_1.safetensors, named after the seeds. With --lfw it also pr
 thresholds. Repeating the command goes on.
 """
 
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -68,7 +69,8 @@ def main(argv: list[str]) -> None:
     start = inference.load_weights(masked_r29.get_config().init_from)
     sets = [start, *map(inference.load_weights, runs)]
     file = workdir / f"masked_r29_{'_'.join(_SEEDS.value)}.safetensors"
-    own_file.save(file, blending.mean(sets), half=True)
+    mean = dataclasses.replace(blending.mean(sets), crop=masked_r29.CROP)
+    own_file.save(file, mean, half=True)
     print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")
     if _LFW.value:
         print(json.dumps(_thresholds(file, held_back)))

@@ -162,6 +162,26 @@ def test_the_upper_chip_is_placed_like_dlibs(face):
     np.testing.assert_allclose(upper[:, :2], whole[:, :2], atol=0.15)
 
 
+def test_the_mouth_has_a_say_in_the_balanced_chip(face):
+    _, points = face
+    lowered = points.copy()
+    lowered[48:] += [0, 10]
+    zoom = [
+        float(np.hypot(*alignment.balanced_chip_matrix(marks)[:, 0]))
+        for marks in (points, lowered)
+    ]
+    assert 0.9 * zoom[0] < zoom[1] < 0.99 * zoom[0]
+
+
+def test_the_balanced_chip_is_placed_like_the_upper_one(face):
+    _, points = face
+    balanced = alignment.balanced_chip_matrix(points)
+    apart = geometry.transform(points, balanced) - geometry.transform(
+        points, alignment.upper_chip_matrix(points)
+    )
+    assert np.abs(apart).max() < 8  # of 150 pixels
+
+
 @pytest.mark.parametrize("crop", alignment.CROPS)
 def test_every_crop_refuses_useless_landmarks(crop):
     for points in (np.zeros([68, 2]), np.full([68, 2], np.nan), np.ones([5, 2])):

@@ -65,7 +65,7 @@ _TORCH = "recognition/arcface_torch: the backbone.pth of the run"
 PRETRAINED: dict[str, Pretrained] = {
     "masked_r29": Pretrained(
         model="dlib_resnet29",
-        crop="upper",
+        crop="balanced",
         thresholds={
             "bare-bare": ((1e-2, 0.858), (1e-3, 0.888)),
             "bare-masked": ((1e-2, 0.904), (1e-3, 0.927)),
@@ -84,7 +84,7 @@ PRETRAINED: dict[str, Pretrained] = {
         published="maskarc, docs/recogniser.md",
         package="maskarc",
         file="models/masked_r29.safetensors",
-        sha256="f306dc42a76b3d0b5ab67abd5ae6f98f0412c9ee85c7bbceca25f5f9a9e4bb8d",
+        sha256="d33e2ee87a132cffe55603a0be382e051457e8aebc50cb54cc0864bf56c3898a",
     ),
     "mask_detector": Pretrained(
         model="small_cnn",
