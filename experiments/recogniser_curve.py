@@ -1,11 +1,11 @@
-"""What more training buys: every checkpoint of a run, on the photos for choosing.
+"""What more training buys: the start and every checkpoint of a run, scored.
 
     python -m experiments.recogniser_curve --run=runs/masked_r29/still_0 \\
         --faces=../shared/faces --held_back=runs/masked_r29/held_back.json \\
         --output=runs/curve
 
 Writes curve.csv and curve.png: accuracies and rates by step, from LFW's View 1 and
-mfr2_dev. Repeating the command scores only new checkpoints.
+mfr2_dev, the photos for choosing. Repeating the command scores only new checkpoints.
 """
 
 import csv
@@ -15,6 +15,7 @@ from typing import Any
 from absl import flags
 
 from experiments import launch, recogniser_scores
+from experiments.configs import masked_r29
 from maskarc.evaluation import plots
 
 flags.adopt_module_key_flags(recogniser_scores)
@@ -40,8 +41,9 @@ def main(argv: list[str]) -> None:
     steps = sorted(int(path.name) for path in kept if path.name.isdigit())
     if not steps:
         raise ValueError(f"{folder} has no checkpoint")
-    # The network alone: bare faces are not put into masks.
-    rows = [_row(step, f"plain:{folder}@{step}") for step in steps]
+    # The networks alone: bare faces are not put into masks.
+    rows = [_row(0, f"plain:{masked_r29.get_config().init_from}")]
+    rows += [_row(step, f"plain:{folder}@{step}") for step in steps]
     output = pathlib.Path(recogniser_scores.OUTPUT.value)
     with (output / "curve.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, ["step", *_COLUMNS])
