@@ -67,9 +67,9 @@ PRETRAINED: dict[str, Pretrained] = {
         model="dlib_resnet29",
         crop="balanced",
         thresholds={
-            "bare-bare": ((1e-2, 0.858), (1e-3, 0.888)),
+            "bare-bare": ((1e-2, 0.857), (1e-3, 0.888)),
             "bare-masked": ((1e-2, 0.904), (1e-3, 0.927)),
-            "masked-masked": ((1e-2, 0.908), (1e-3, 0.932)),
+            "masked-masked": ((1e-2, 0.908), (1e-3, 0.931)),
         },
         scores=(
             ("LFW View 2", "99.27 % (98.78-99.50)"),
