@@ -164,11 +164,10 @@ def balanced_chip_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.
     faces networks tell people apart better in it than in either (docs/recogniser.md).
     Arguments and errors as for `chip_matrix`.
     """
-    upper = upper_chip_matrix(landmarks, size=size)
+    by_upper = upper_chip_matrix(landmarks, size=size)
     five_points = layouts.to_five(landmarks, "68")
-    return (
-        upper + geometry.fit_similarity(five_points, _FIVE_TEMPLATE * size - 0.5)
-    ) / 2
+    by_five = geometry.fit_similarity(five_points, _FIVE_TEMPLATE * size - 0.5)
+    return (by_upper + by_five) / 2
 
 
 def eyes_matrix(landmarks: np.ndarray, *, size: int = CHIP_SIZE) -> np.ndarray:

@@ -33,8 +33,8 @@ DRAWN = (
 # What it never sees, beside cut-outs from other photos, of which there are ten times as
 # many: the other drawings are of the same kinds, in other colours.
 HELD_BACK = "gas_black:0.25, gas_grey:0.25"
-# Used with this crop, which came later than the trainings with "upper": it serves
-# dlib's weights, which saw neither, better as well.
+# The crop of the file in the package. It came after the trainings, which are with
+# "upper", and tells people apart better, by dlib's weights as well as by these.
 CROP = "balanced"
 # What the trainings differ in.
 TRAININGS: dict[str, dict[str, Any]] = {
