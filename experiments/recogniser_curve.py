@@ -1,4 +1,4 @@
-"""What more training buys: the start and every checkpoint of a run, scored.
+"""What more training buys: start weights and every checkpoint of a run, scored.
 
     python -m experiments.recogniser_curve --run=runs/masked_r29/still_0 \\
         --faces=../shared/faces --held_back=runs/masked_r29/held_back.json \\
@@ -15,8 +15,8 @@ from typing import Any
 from absl import flags
 
 from experiments import launch, recogniser_scores
-from experiments.configs import masked_r29
 from maskarc.evaluation import plots
+from maskarc.train import checkpoint
 
 flags.adopt_module_key_flags(recogniser_scores)
 _RUN = flags.DEFINE_string("run", None, "Run folder of a training.", required=True)
@@ -42,7 +42,8 @@ def main(argv: list[str]) -> None:
     if not steps:
         raise ValueError(f"{folder} has no checkpoint")
     # The networks alone: bare faces are not put into masks.
-    rows = [_row(0, f"plain:{masked_r29.get_config().init_from}")]
+    start = checkpoint.load_backbone(folder)[3].init_from
+    rows = [_row(0, f"plain:{start}")] if start else []
     rows += [_row(step, f"plain:{folder}@{step}") for step in steps]
     output = pathlib.Path(recogniser_scores.OUTPUT.value)
     with (output / "curve.csv").open("w", newline="", encoding="utf-8") as file:

@@ -14,7 +14,7 @@ Command:  python -m experiments.recogniser --faces=../shared/faces/train \\
           python -m experiments.train --config=experiments/configs/masked_r29.py \\
               --workdir=runs/masked_r29/still_0 --config.data_dir=../shared/faces/train
 Hardware: two x86 cores, no GPU
-Time:     5 to 15 minutes a training, by the machine's mood
+Time:     5 minutes a training; 15 on a day when the machine was slow
 Score:    docs/recogniser.md
 """
 
