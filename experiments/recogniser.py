@@ -4,14 +4,13 @@
         --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29 \\
         --lfw=../shared/faces/lfw
 
-Cuts masks out of the photos of masked people, trains twice with each seed, and takes
-the mean of the start weights and of all results. In the workdir are then: masks.json,
-and held_back.json, which the trainings did not see; still_N and moving_N, the runs of
-seed N; masked_r29_0_1.safetensors, named after the seeds. With --lfw it also prints the
+Cuts masks out of the photos of masked people, trains three times with each seed, and
+takes the mean of the start weights and of all results. In the workdir are then:
+masks.json, and held_back.json, which the trainings did not see; still_N, moving_N and
+pairs_N, the runs of seed N; masked_r29_0_1.safetensors, named after the seeds. With --lfw it also prints the
 thresholds. Repeating the command goes on.
 """
 
-import dataclasses
 import hashlib
 import json
 import pathlib
@@ -45,7 +44,7 @@ flags.register_validator(
     "not numbers",
 )
 _STEPS = flags.DEFINE_integer(
-    "steps", masked_r29.get_config().steps, "Of each training."
+    "steps", None, "Of each training, in place of its own number.", lower_bound=1
 )
 # Of landmarks everywhere: with another one the file would be another.
 _DETECTOR = "mesh"
@@ -69,8 +68,7 @@ def main(argv: list[str]) -> None:
     start = inference.load_weights(masked_r29.get_config().init_from)
     sets = [start, *map(inference.load_weights, runs)]
     file = workdir / f"masked_r29_{'_'.join(_SEEDS.value)}.safetensors"
-    mean = dataclasses.replace(blending.mean(sets), crop=masked_r29.CROP)
-    own_file.save(file, mean, half=True)
+    own_file.save(file, blending.mean(sets), half=True)
     print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")
     if _LFW.value:
         print(json.dumps(_thresholds(file, held_back)))
@@ -84,7 +82,7 @@ def _train(
     config.masks = masked_r29.with_cutouts(config.masks, cutouts)
     config.data_dir = _FACES.value
     config.landmarks, config.detector = _LANDMARKS.value, _DETECTOR
-    config.seed, config.steps = seed, _STEPS.value
+    config.seed, config.steps = seed, _STEPS.value or config.steps
     run = workdir / f"{name}_{config.seed}"
     loop.train(config, run)
     return run
