@@ -7,8 +7,8 @@
 Cuts masks out of the photos of masked people, trains three times with each seed, and
 takes the mean of the start weights and of all results. In the workdir are then:
 masks.json, and held_back.json, which the trainings did not see; still_N, moving_N and
-pairs_N, the runs of seed N; masked_r29_0_1.safetensors, named after the seeds. With --lfw it also prints the
-thresholds. Repeating the command goes on.
+pairs_N, the runs of seed N; masked_r29_0_1.safetensors, named after the seeds. With
+--lfw it also prints the thresholds. Repeating the command goes on.
 """
 
 import hashlib
