@@ -39,7 +39,7 @@ def draw_table(path: pathlib.Path, whole: grid.Grid, rows: list[table_lib.Row]) 
     )
     for position, column in enumerate(scored):
         axes = figure.add_subplot(down, across, position + 1)
-        _style(axes)
+        plots.style(axes)
         axes.set_title(column, fontsize=10)
         chance = [row.chance[column] for row in rows if column in row.chance]
         if chance:
@@ -106,7 +106,7 @@ def draw_curves(
         (("training loss", _loss), (f"test accuracy, % ({measured})", _accuracy))
     ):
         axes = figure.add_subplot(1, 2, position + 1)
-        _style(axes)
+        plots.style(axes)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step", fontsize=9)
         axes.xaxis.set_major_locator(
@@ -185,10 +185,3 @@ def _column(path: pathlib.Path, name: str) -> Series:
         ]
     steps, values = np.array(cells, float).reshape(-1, 2).T
     return steps, values
-
-
-def _style(axes: matplotlib.axes.Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="0.9", lw=0.6)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=9, color="0.4")

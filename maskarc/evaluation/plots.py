@@ -122,7 +122,7 @@ def training_curves(
     )
     for position, (name, (steps, values)) in enumerate(series.items()):
         axes = figure.add_subplot(rows, columns, position + 1)
-        _style(axes)
+        style(axes)
         colour = COLOURS[position % len(COLOURS)]
         if len(values) < 50:
             axes.plot(steps, values, color=colour, lw=1.6, marker="o", ms=3)
@@ -172,11 +172,12 @@ def _figure(
 ) -> tuple[matplotlib.figure.Figure, matplotlib.axes.Axes]:
     figure = matplotlib.figure.Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
-    _style(axes)
+    style(axes)
     return figure, axes
 
 
-def _style(axes: matplotlib.axes.Axes) -> None:
+def style(axes: matplotlib.axes.Axes) -> None:
+    """Gives axes the look of all these figures: no frame, a pale grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="0.9", lw=0.6)
     axes.set_axisbelow(True)

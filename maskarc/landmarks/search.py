@@ -114,6 +114,7 @@ def _turned_upright(
         second = min(max(second_opinion(image, lies), _DOUBT), 1 - _DOUBT)
         return _log_odds(lies.score) + _SECOND_WEIGHT * _log_odds(second)
 
+    surest = 0.0 if second_opinion is None else _SECOND_WEIGHT * _log_odds(1 - _DOUBT)
     best, best_odds = face, odds(face) + _TURN_MARGIN
     for turn in range(_TURNS):
         matrix = _close_up_matrix(face.box, 2 * math.pi * turn / _TURNS)
@@ -121,11 +122,14 @@ def _turned_upright(
         if seen is None:
             continue
         found = _moved(seen, geometry.invert(matrix))
-        found_odds = odds(found)
-        if turn == 0:  # the same face, of which the first look is kept
-            best_odds = max(best_odds, found_odds + _TURN_MARGIN)
-        elif found_odds > best_odds:
-            best, best_odds = found, found_odds
+        margin = _TURN_MARGIN if turn == 0 else 0.0
+        if _log_odds(found.score) + surest + margin <= best_odds:
+            continue  # whatever the second opinion, which takes its time
+        found_odds = odds(found) + margin
+        if found_odds > best_odds:
+            best_odds = found_odds
+            if turn > 0:  # else it is the same face, of which the first look is kept
+                best = found
     return best
 
 

@@ -73,7 +73,7 @@ def train(
     ready = engine.create(config, source.num_classes, target_dim)
     verifier = distributed.first_alone(
         lambda: validation.Verifier.of(
-            config, ready.trainer.backbone, ready.mesh, workdir
+            config, ready.trainer.backbone, ready.mesh, workdir, progress=progress
         )
     )
     with (

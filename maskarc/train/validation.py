@@ -37,13 +37,20 @@ class Verifier:
         pairs: pair_lists.Pairs,
         needed: protocol.PairImages,
         crops: crop_lib.FaceCrops,
+        *,
+        progress: bool = True,
     ):
         self.pairs, self.needed = pairs, needed
         size = backbone.image_size
         self.images = np.zeros((len(crops), size, size, 3), np.uint8)
         self.failed = np.ones(len(crops), bool)
-        stream = crop_lib.read_ahead(crops.read, len(crops))
-        for index, crop in enumerate(tqdm.tqdm(stream, "verification", len(crops))):
+        stream = tqdm.tqdm(
+            crop_lib.read_ahead(crops.read, len(crops)),
+            "verification",
+            len(crops),
+            disable=not progress,
+        )
+        for index, crop in enumerate(stream):
             if crop is not None:
                 self.images[index], self.failed[index] = crop, False
         self._mesh = mesh
@@ -60,6 +67,8 @@ class Verifier:
         backbone: models.Backbone,
         mesh: Mesh,
         workdir: pathlib.Path,
+        *,
+        progress: bool = True,
     ) -> Self | None:
         """The verifier that a configuration names, or None.
 
@@ -68,6 +77,7 @@ class Verifier:
           backbone: of the run.
           mesh: devices that share the work.
           workdir: run folder; landmarks that have to be found are kept there.
+          progress: show a bar while the crops are read.
 
         Raises:
           FileNotFoundError, ValueError: as the lists and tables raise them.
@@ -87,7 +97,7 @@ class Verifier:
             crop=config.crop,
             keep_in=workdir / "verification",
         )
-        return cls(backbone, mesh, pairs, needed, crops)
+        return cls(backbone, mesh, pairs, needed, crops, progress=progress)
 
     def score(self, state: step_lib.TrainState) -> dict[str, float]:
         """`checkpoint.METRIC`: accuracy over the folds, in [0, 1]; all processes call.
