@@ -71,7 +71,7 @@ def _batches(size: int, workdir: pathlib.Path) -> Any:
     source = sources.ImageFolder.from_folder(_FACES.value, table)
     drawn = f"{masked_r29.DRAWN}, {_MORE_MASKS}"
     masks = mixture.parse(
-        masked_r29.with_cutouts(drawn, _CUTOUTS.value),
+        masked_r29.with_cutouts(drawn, _CUTOUTS.value, weight=5),
         size_jitter=0.05,
         shift_jitter=0.03,
     )

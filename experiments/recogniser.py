@@ -79,7 +79,7 @@ def _train(
 ) -> pathlib.Path:
     """The folder of a training, begun or gone on with."""
     config = masked_r29.get_config(name)
-    config.masks = masked_r29.with_cutouts(config.masks, cutouts)
+    config.masks = masked_r29.with_cutouts(config.masks, cutouts, masked_r29.CUTOUTS)
     config.data_dir = _FACES.value
     config.landmarks, config.detector = _LANDMARKS.value, _DETECTOR
     config.seed, config.steps = seed, _STEPS.value or config.steps
@@ -97,7 +97,9 @@ def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, obj
         scoring.ModelChoice(source=str(file), flip=True, masked_views=True),
         crops.Photos(
             root=f"{_LFW.value}/images",
-            masks=masked_r29.with_cutouts(masked_r29.HELD_BACK, held_back),
+            masks=masked_r29.with_cutouts(
+                masked_r29.HELD_BACK, held_back, masked_r29.HELD_BACK_CUTOUTS
+            ),
             detector=_DETECTOR,
         ),
         sorted({*listed.first, *listed.second}),

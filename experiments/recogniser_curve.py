@@ -9,12 +9,15 @@ mfr2_dev, the photos for choosing. Repeating the command scores only new checkpo
 """
 
 import csv
+import dataclasses
 import pathlib
 from typing import Any
 
 from absl import flags
 
 from experiments import launch, recogniser_scores
+from maskarc import inference
+from maskarc.convert import own_file
 from maskarc.evaluation import plots
 from maskarc.train import checkpoint
 
@@ -42,10 +45,15 @@ def main(argv: list[str]) -> None:
     if not steps:
         raise ValueError(f"{folder} has no checkpoint")
     # The networks alone: bare faces are not put into masks.
-    start = checkpoint.load_backbone(folder)[3].init_from
-    rows = [_row(0, f"plain:{start}")] if start else []
-    rows += [_row(step, f"plain:{folder}@{step}") for step in steps]
     output = pathlib.Path(recogniser_scores.OUTPUT.value)
+    rows = []
+    config = checkpoint.load_backbone(folder)[3]
+    if config.init_from:
+        start = inference.load_weights(config.init_from)
+        path = output / "start.safetensors"
+        own_file.save(path, dataclasses.replace(start, crop=config.crop))
+        rows.append(_row(0, f"plain:{path}"))
+    rows += [_row(step, f"plain:{folder}@{step}") for step in steps]
     with (output / "curve.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, ["step", *_COLUMNS])
         table.writeheader()

@@ -1,4 +1,4 @@
-"""The crop that a network sees: ArcFace's 112×112 by five points, or dlib's chip.
+"""The crop that a network sees, a key of `CROPS`: of a face upright and centred.
 
 Training and evaluation call the same function, so a photo gives the same crop, bit
 for bit, wherever it is used.

@@ -30,10 +30,16 @@ class MaskDetector:
         """Loads the packaged detector, or one that `experiments.mask_detector` made.
 
         Raises:
-          FileNotFoundError, ValueError, convert.failure.WeightsError: as
-            `inference.load_weights`.
+          ValueError: weights of something else.
+          FileNotFoundError, convert.failure.WeightsError: as `inference.load_weights`.
         """
-        return cls(inference.load_weights(source))
+        weights = inference.load_weights(source)
+        if weights.backbone.embed_dim != 1 or weights.crop != CROP:
+            raise ValueError(
+                f"{source} is no mask detector: expected one number of the crop "
+                f"{CROP!r}, got {weights.backbone.embed_dim} of {weights.crop!r}"
+            )
+        return cls(weights)
 
     @property
     def image_size(self) -> int:

@@ -85,7 +85,7 @@ class Faces:
     """Embedded faces, ready to be compared, masked or bare.
 
     Attributes:
-      embeddings: float32[N, D], of length 1, or 0 where there is none.
+      embeddings: float32[N, D], of length 1; zeros or NaN where there is none.
       in_masks: float32[N, D], likewise: of a bare face `add_views`, of a masked one
         its embedding.
       is_masked: bool[N].

@@ -139,7 +139,7 @@ class Recognizer:
         Args:
           model: a name in `models.PRETRAINED`, or the run folder of a training.
           detector: landmark back end; empty takes the first that is installed.
-          flip: add the embedding of the mirrored crop; the thresholds are of this.
+          flip: add the embedding of the mirrored crop; without, no threshold is known.
           batch_size: crops a call of the network.
 
         Raises:
@@ -147,11 +147,14 @@ class Recognizer:
             `landmarks.create_detector`.
         """
         known = models.PRETRAINED.get(str(model))
+        embedder = inference.Embedder.load(model, flip=flip, batch_size=batch_size)
+        if embedder.embed_dim == 1:
+            raise ValueError(f"{model} gives one number, and no embedding of a face")
         return cls(
-            embedder=inference.Embedder.load(model, flip=flip, batch_size=batch_size),
+            embedder=embedder,
             detector=landmarks.create_detector(detector or None),
             views=mask_detection.MaskDetector.load().views(),
-            thresholds=known.thresholds if known else {},
+            thresholds=known.thresholds if known and flip else {},
         )
 
     def embed(
@@ -179,16 +182,20 @@ class Recognizer:
 
         def look(index: int) -> tuple[_Looked, tuple[np.ndarray, ...]]:
             seen = self._look(photos[index])
-            if not against_masked or not seen.masked < masked_views.LEAST:
-                return seen, ()
-            return seen, self._views(seen)
+            views: tuple[np.ndarray, ...] = ()
+            if against_masked and seen.masked < masked_views.LEAST:
+                try:
+                    views = self._views(seen)
+                except ValueError as error:
+                    return _Looked(outcome=NO_FACE, reason=str(error)), ()
+            return dataclasses.replace(seen, image=None), views
 
         def usable() -> Iterator[np.ndarray]:
             stream = crops.read_ahead(look, len(photos))
             for seen, views in tqdm.tqdm(
                 stream, "embedding", len(photos), unit="img", disable=not progress
             ):
-                kept = dataclasses.replace(seen, image=None, crop=None)
+                kept = dataclasses.replace(seen, crop=None)
                 found.append((kept, len(views)))
                 if seen.crop is not None:
                     yield seen.crop
@@ -214,6 +221,8 @@ class Recognizer:
         Returns:
           float32[N, M] in [−1, 1]; NaN where there is no face.
         """
+        if not first or not second:
+            return np.zeros((len(first), len(second)), np.float32)
         return _faces(first).similarities(_faces(second))
 
     def verify(
@@ -285,6 +294,11 @@ class Recognizer:
         """The main face of a photo, or why there is none."""
         try:
             image = photo if isinstance(photo, np.ndarray) else _read(photo)
+            if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
+                raise images.ImageError(
+                    f"expected an image uint8[H, W, 3], got {image.dtype} of shape "
+                    f"{image.shape}"
+                )
             faces = self.detector(image)
         except (images.ImageError, OSError) as error:
             return _Looked(outcome=UNREADABLE, reason=str(error))

@@ -30,6 +30,11 @@ def test_generated_faces_bare_and_masked(detector):
     assert right >= 36
 
 
+def test_a_recogniser_is_no_mask_detector():
+    with pytest.raises(ValueError, match="is no mask detector: expected one number"):
+        mask_detection.MaskDetector.load("masked_r29")
+
+
 def test_a_batch_is_as_its_parts(detector):
     size = detector.image_size
     noise = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)

@@ -131,6 +131,42 @@ def test_a_bare_face_meets_a_masked_one_in_masks(simple, photos):
     np.testing.assert_array_equal(unasked.in_masks, unasked.embedding)
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((9, 9), np.uint8),
+        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((9, 0, 3), np.uint8),
+        np.full((112, 112, 3), 0.5),
+    ],
+)
+def test_an_array_that_is_no_photo_is_told(simple, photos, image):
+    odd, whole = simple.embed([image, photos / "a.png"])
+    assert odd.outcome == "unreadable" and whole.outcome == "ok"
+    assert "expected an image uint8[H, W, 3]" in odd.reason
+    with pytest.raises(recognizer.NoFaceError, match="the image: expected"):
+        simple.verify(photos / "a.png", image)
+
+
+def test_nobody_is_compared_with_nobody(simple, photos):
+    [one] = simple.embed([photos / "a.png"])
+    assert simple.similarities([], [one]).shape == (0, 1)
+    assert simple.similarities([one], []).shape == (1, 0)
+
+
+def test_only_what_embeds_faces_is_a_recogniser():
+    with pytest.raises(ValueError, match="one number, and no embedding"):
+        recognizer.Recognizer.load("mask_detector", detector="canonical")
+
+
+def test_thresholds_are_of_crop_and_mirror_image():
+    def known(**options):
+        return recognizer.Recognizer.load(detector="canonical", **options).thresholds
+
+    assert known().keys() == {"bare-bare", "bare-masked", "masked-masked"}
+    assert not known(flip=False)
+
+
 def test_a_photo_without_a_face_is_like_nobody(simple, photos):
     embedded = simple.embed([photos / "a.png", photos / "empty.jpg"])
     similarities = simple.similarities(embedded, embedded)

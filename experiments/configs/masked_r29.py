@@ -32,9 +32,11 @@ DRAWN = (
     "cloth_red:0.5, kn95_white[own|random]:1, kn95_black:0.5, n95_white:0.5, "
     "n95_valve:0.5, duckbill_white:0.5"
 )
-# What it never sees, beside cut-outs from other photos, of which there are ten times as
-# many: the other drawings are of the same kinds, in other colours.
+# What it never sees, beside cut-outs from other photos: the other drawings are of the
+# same kinds, in other colours.
 HELD_BACK = "gas_black:0.25, gas_grey:0.25"
+# What the cut-outs weigh beside either.
+CUTOUTS, HELD_BACK_CUTOUTS = 10, 5
 # What the trainings differ in.
 TRAININGS: dict[str, dict[str, Any]] = {
     # Its embeddings lie in a narrow cone, so differences are small and the scale is
@@ -70,9 +72,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 }
 
 
-def with_cutouts(
-    drawn: str, database: str | os.PathLike[str], weight: float = 10
-) -> str:
+def with_cutouts(drawn: str, database: str | os.PathLike[str], weight: float) -> str:
     """A mixture of drawings and of the cut-outs in a masks.json."""
     return f"{drawn}, {os.fspath(database)}:{weight:g}"
 
@@ -100,6 +100,7 @@ def get_config(training: str = "still") -> config.TrainConfig:
         scale_jitter=0.045,
         rotation_jitter=0.045,
         init_from="dlib_resnet29",
+        # It looks at its own crop, "upper": the student is to say the same of another.
         teacher="dlib_resnet29",
         prototypes_from_teacher=True,
         model="dlib_resnet29",

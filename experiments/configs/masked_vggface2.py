@@ -6,7 +6,11 @@ that the margin loss may do more and the teacher less; a network of InsightFace'
 same kind that knows bare faces, which the student also starts from: `maskarc convert`
 makes the file of others' weights, whose terms are theirs.
 
-Command:  maskarc pack VGGFACE2 --output=packed --landmarks=landmarks.npz
+Leave people of your test sets out first: VGGFace2 has many of LFW's.
+
+Command:  python -m experiments.detect_landmarks --input=VGGFACE2 \\
+              --detector=mesh --output=landmarks.npz
+          maskarc pack VGGFACE2 --output=packed --landmarks=landmarks.npz
           python -m experiments.train \\
               --config=experiments/configs/masked_vggface2.py \\
               --workdir=runs/masked_vggface2 --config.data_dir=packed \\

@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Embeds and prints how many photos had which outcome."""
     from maskarc import images, recognizer
+    from maskarc.evaluation import scored
 
+    scored.archive_path(arguments.output)  # before the work, not after it
     source = pathlib.Path(arguments.input)
     if source.is_file():
         root, names = source.parent, [source.name]

@@ -42,7 +42,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-flip",
         action="store_true",
-        help="leave out the mirror images: twice as fast",
+        help="leave out the mirror images: twice as fast, but less sure, and without "
+        "a verdict: thresholds are of both",
     )
 
 
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{photo}: {'masked' if masked >= masked_views.LEAST else 'bare'}")
     similarity = f"similarity {result.similarity:.3f}"
     if result.is_same is None:
-        print(f"{similarity}; no threshold is known of this model")
+        print(f"{similarity}; no threshold is known of this model, used so")
         return
     answer = "same person" if result.is_same else "different people"
     print(

@@ -35,6 +35,7 @@ def evaluate_pairs(
       and the settings.
 
     Raises:
+      ValueError: a model with masked views.
       FileNotFoundError, ValueError, ImportError: as the parts raise them.
     """
     chosen = _choice(source, flip)
@@ -86,6 +87,8 @@ def _choice(
     source: str | os.PathLike[str] | models.ModelChoice, flip: bool
 ) -> models.ModelChoice:
     if isinstance(source, models.ModelChoice):
+        if source.masked_views:
+            raise ValueError("masked views need --conditions or --gallery")
         return source
     return models.ModelChoice(source=str(source), flip=flip)
 

@@ -20,7 +20,8 @@ def mean(sets: Sequence[own_file.Weights]) -> own_file.Weights:
     """The mean of the sets, each with the same share.
 
     Args:
-      sets: of one network and crop; the start of the others may be among them.
+      sets: of one network; the start of the others may be among them. The last one's
+        crop is the mean's.
 
     Raises:
       failure.WeightsError: the sets are not of one network.

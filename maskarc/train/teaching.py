@@ -62,11 +62,16 @@ def read_table(path: pathlib.Path, names: Sequence[str]) -> np.ndarray:
 
     Raises:
       FileNotFoundError: no such file.
-      ValueError: not such a file, or a photo that it does not name.
+      ValueError: not such a file, or a photo that it does not name, or names twice.
     """
     columns = embedded.read_columns(path)
     known, embeddings = columns["names"], columns["embeddings"]
     row_of = {name: row for row, name in enumerate(known.tolist())}
+    if len(row_of) < len(known):
+        raise ValueError(
+            f"{path} names some photos twice, perhaps bare and masked; expected one "
+            "row a photo, as `maskarc embed` writes it"
+        )
     if missing := [name for name in names if name not in row_of]:
         raise ValueError(
             f"{path} lacks {len(missing)} of the {len(names)} photos, such as "

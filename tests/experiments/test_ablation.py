@@ -123,3 +123,13 @@ def test_the_tables_of_the_original_compare_its_networks(faces):
         models = [cell.config.model for cell in grid.cells()]
         assert models == ["resnet18", "resnet50", "resnet101"]
         assert len(grid.seeds) == 3
+
+
+def test_each_recipe_against_masks_gets_as_many_images(faces):
+    del faces
+    module = importlib.import_module("experiments.configs.grids.mask_recipes")
+    configs = [cell.config for cell in module.get_grid(module.get_config()).cells()]
+    assert len(configs) == 8
+    for config in configs:
+        assert config.steps * config.batch_size * (1 + config.pairs) == 300 * 64
+        assert config.pairs == bool(config.consistency)

@@ -17,12 +17,19 @@ CONFIGS = sorted(
 )
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_config_trains_two_steps(name, tmp_path):
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        *((name, ()) for name in CONFIGS),
+        ("masked_r29", ("moving",)),
+        ("masked_r29", ("pairs",)),
+    ],
+)
+def test_config_trains_two_steps(name, options, tmp_path):
     module = importlib.import_module(f"experiments.configs.{name}")
     for told in ("Command:", "Hardware:"):
         assert told in module.__doc__
-    config = module.get_config()
+    config = module.get_config(*options)
     if config.teacher or config.distillation:
         config.teacher = str(tmp_path / "teacher.npz")
         names = synthetic.SyntheticFaces(3, 4, seed=config.seed).names

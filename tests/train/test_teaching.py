@@ -68,6 +68,9 @@ def test_a_table_is_read_by_name(tmp_path):
         teaching.read_table(path, ("a", "d"))
     with pytest.raises(FileNotFoundError, match="nowhere"):
         teaching.read_table(tmp_path / "nowhere.npz", ("a",))
+    np.savez(path, names=np.array(["a", "b", "a"]), embeddings=rows)
+    with pytest.raises(ValueError, match="names some photos twice"):
+        teaching.read_table(path, ("a",))
     np.savez(path, rows=rows)
     with pytest.raises(ValueError, match="expected names and embeddings"):
         teaching.read_table(path, ("a",))

@@ -7,7 +7,7 @@ embedding.
 
 Command:  python -m experiments.ablation --workdir=runs/mask_recipes \\
               --config=experiments/configs/grids/mask_recipes.py
-          then experiments.recogniser_table with --model=NAME=RUN for each run
+          then experiments.recogniser_table with --model=NAME=plain:RUN for each run
 Hardware: two x86 cores, no GPU
 Time:     about 5 minutes a recipe, each once, one by one
 Score:    docs/recogniser.md
@@ -22,7 +22,7 @@ from maskarc.train import config
 _FACES = "../shared/faces"
 _MOVING = {"freeze": "", **masked_r29.TRAININGS["moving"]}
 _NO_TEACHER = {"teacher": "", "prototypes_from_teacher": False, "distillation": 0.0}
-_PAIRS = {"pairs": True, "batch_size": 32, "mask_probability": 1.0}
+_PAIRS = {**masked_r29.TRAININGS["pairs"], "distillation": 0.0, "steps": 300}
 
 
 def get_config() -> config.TrainConfig:
@@ -40,14 +40,11 @@ def get_grid(base: config.TrainConfig) -> ablation.Grid:
     """The recipes and what they are compared on."""
     return ablation.Grid(
         base=base,
+        seeds=(0,),
         axes={
             "recipe": {
                 "margin": {**_MOVING, **_NO_TEACHER, "head_warmup_steps": 50},
-                "pairs and consistency": {
-                    **_PAIRS,
-                    "distillation": 0.0,
-                    "consistency": 100.0,
-                },
+                "pairs and consistency": _PAIRS,
                 "distillation": {"classification": 0.0},
                 "margin and distillation": {},
                 "moving prototypes": _MOVING,
