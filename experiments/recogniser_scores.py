@@ -88,15 +88,16 @@ def _score(
     model = _model(source, of)
     output = pathlib.Path(OUTPUT.value) / name / of
     if isinstance(model, embedded.EmbeddedImages):
-        about = {name: model.about[name] for name in ("model", "masked_views")}
+        known = ("model", "weights", "masked_views", "mask_pictures")
+        about = {name: model.about.get(name) for name in known}
     else:
-        about = {"model": model.source, "masked_views": model.masked_views}
+        about = scoring.identity(model, photos)
     return side_by_side.score_once(
         output,
         lambda: scoring.evaluate_conditions(
             model, photos, pairs=pairs, output=output, **options
         ),
-        about={**about, "masks": photos.masks},
+        about=about,
     )
 
 

@@ -4,10 +4,12 @@ import dataclasses
 import json
 import pickle
 
+import jax
 import numpy as np
 import pytest
 
-from maskarc import images, scoring
+from maskarc import images, inference, scoring
+from maskarc.convert import own_file
 from maskarc.data import crops, pairs, synthetic
 from maskarc.evaluation import embedded, scored
 from maskarc.scoring import side_by_side
@@ -289,3 +291,23 @@ def test_a_result_is_kept_and_not_taken_for_another(run, tmp_path):
         side_by_side.score_once(output, dict, about={"model": "other"})
     new = side_by_side.score_once(tmp_path / "none", lambda: {"new": 2}, about={})
     assert new == {"new": 2}
+
+
+def test_results_of_other_weights_or_masks_are_other_results(people, tmp_path):
+    weights = inference.load_weights("masked_r29")
+    choice = scoring.ModelChoice(source=str(tmp_path / "a.safetensors"))
+
+    def identity(**kept):
+        own_file.save(choice.source, dataclasses.replace(weights, **kept))
+        return scoring.identity(choice, people)
+
+    first = identity()
+    assert identity() == first and first["weights"]
+    doubled = jax.tree.map(lambda leaf: 2 * np.asarray(leaf), weights.params)
+    assert {n for n, v in identity(params=doubled).items() if v != first[n]} == {
+        "weights"
+    }
+    assert identity(crop="upper")["crop"] != first["crop"]
+    drawn = dataclasses.replace(people, masks="surgical_blue")
+    other = scoring.identity(choice, drawn)
+    assert other["mask_pictures"] != scoring.identity(choice, people)["mask_pictures"]

@@ -5,6 +5,7 @@ the input contract in words; nothing is guessed from shapes, and nothing is exec
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -40,6 +41,14 @@ class Weights:
     params: Any
     stats: Any
     crop: str
+
+    def digest(self) -> str:
+        """Tells them from other weights, wherever they are stored."""
+        digest = hashlib.sha256()
+        for name, leaf in sorted(_flat(self).items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(leaf).tobytes())
+        return digest.hexdigest()[:16]
 
 
 def save(path: str | os.PathLike[str], weights: Weights, *, half: bool = False) -> None:

@@ -317,7 +317,10 @@ def fuse(views: Sequence[EmbeddedImages]) -> EmbeddedImages:
         norms=np.linalg.norm(embeddings, axis=1),
         about={
             **first.about,
-            "model": " + ".join(str(view.about.get("model")) for view in views),
+            **{
+                name: " + ".join(str(view.about.get(name)) for view in views)
+                for name in ("model", "weights", "crop")
+            },
         },
     )
 

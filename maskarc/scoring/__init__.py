@@ -1,6 +1,11 @@
 """Scores of any model on photos: pairs, conditions, galleries and templates."""
 
-from maskarc.scoring.conditions import embed, evaluate_conditions, score_again
+from maskarc.scoring.conditions import (
+    embed,
+    evaluate_conditions,
+    identity,
+    score_again,
+)
 from maskarc.scoring.folders import evaluate_pairs, identify_folder
 from maskarc.scoring.galleries import identify_gallery
 from maskarc.scoring.models import ModelChoice
@@ -15,6 +20,7 @@ __all__ = [
     "evaluate_pairs",
     "identify_folder",
     "identify_gallery",
+    "identity",
     "impostor_thresholds",
     "score_again",
 ]

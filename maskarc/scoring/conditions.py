@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from maskarc import images as image_files
-from maskarc import mask_detection
+from maskarc import inference, mask_detection
 from maskarc.data import crops as crop_lib
 from maskarc.data import insightface_bin, protocols
 from maskarc.data import pairs as pair_lists
@@ -23,6 +23,7 @@ from maskarc.evaluation import (
     scored,
     summary,
 )
+from maskarc.masks import mixture
 from maskarc.scoring import models
 
 
@@ -127,15 +128,9 @@ def embed(
         progress=progress,
     )
     about = {
-        "model": str(model.source),
         "images": str(photos.root),
-        "masks": photos.masks,
-        "seed": photos.seed,
-        "flip": model.flip,
-        "masked_views": model.masked_views,
-        "crop": opened.crop,
+        **identity(model, photos),
         "image_size": opened.image_size,
-        "landmarks_on": photos.landmarks_on,
         **provenance.provenance(),
     }
     images = embedded.embed_images(opened.embed, crops, about=about, progress=progress)
@@ -144,6 +139,31 @@ def embed(
         unknown = np.full(len(images), np.nan, np.float32)
         images = dataclasses.replace(images, yaws=unknown)
     return images
+
+
+def identity(model: models.ModelChoice, photos: crop_lib.Photos) -> dict[str, Any]:
+    """What decides on the embeddings: kept results of another are not taken for it.
+
+    The model and its weights, where they are read by maskarc, and the masks with their
+    pictures: both may have changed under the same name.
+
+    Raises:
+      FileNotFoundError, ValueError, ImportError: as `ModelChoice.open` and
+        `mixture.parse`.
+    """
+    opened = model.open()
+    weights = opened.weights.digest() if isinstance(opened, inference.Embedder) else ""
+    return {
+        "model": str(model.source),
+        "weights": weights,
+        "flip": model.flip,
+        "masked_views": model.masked_views,
+        "crop": opened.crop,
+        "masks": photos.masks,
+        "mask_pictures": mixture.parse(photos.masks).digest() if photos.masks else "",
+        "seed": photos.seed,
+        "landmarks_on": photos.landmarks_on,
+    }
 
 
 def find_pairs(
