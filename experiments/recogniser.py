@@ -4,13 +4,15 @@
         --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29 \\
         --lfw=../shared/faces/lfw
 
-Cuts masks out of the photos of masked people, trains three times with each seed, and
-takes the mean of the start weights and of all results. In the workdir are then:
+Cuts masks out of the photos of masked people, trains three times with each seed, takes
+the mean of the start weights and of all results, and adds what it makes of the masked
+people, as strangers to compare with (`maskarc.cohorts`). In the workdir are then:
 masks.json, and held_back.json, which the trainings did not see; still_N, moving_N and
 pairs_N, the runs of seed N; masked_r29_0_1.safetensors, named after the seeds. With
 --lfw it also prints the thresholds. Repeating the command goes on.
 """
 
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -20,7 +22,7 @@ from absl import flags
 
 from experiments import launch
 from experiments.configs import masked_r29
-from maskarc import inference, scoring
+from maskarc import images, inference, scoring
 from maskarc.convert import own_file
 from maskarc.data import crops
 from maskarc.data import pairs as pair_lists
@@ -69,6 +71,7 @@ def main(argv: list[str]) -> None:
     sets = [start, *map(inference.load_weights, runs)]
     file = workdir / f"masked_r29_{'_'.join(_SEEDS.value)}.safetensors"
     own_file.save(file, blending.mean(sets), half=True)
+    own_file.save(file, _with_strangers(file, held_back), half=True)
     print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")
     if _LFW.value:
         print(json.dumps(_thresholds(file, held_back)))
@@ -86,6 +89,25 @@ def _train(
     run = workdir / f"{name}_{config.seed}"
     loop.train(config, run)
     return run
+
+
+def _with_strangers(file: pathlib.Path, held_back: pathlib.Path) -> own_file.Weights:
+    """The weights with a cohort: those masked people whose masks are not held back."""
+    left_out = {mask["source"] for mask in json.loads(held_back.read_bytes())["masks"]}
+    names = [
+        name
+        for name in images.list_images(_MASKED_PHOTOS.value)
+        if name not in left_out
+    ]
+    strangers = scoring.embed(
+        scoring.ModelChoice(source=str(file), flip=True),
+        crops.Photos(root=_MASKED_PHOTOS.value, detector=_DETECTOR),
+        tuple((name, False) for name in names),
+        keep_in=pathlib.Path(_WORKDIR.value, "strangers"),
+    )
+    return dataclasses.replace(
+        own_file.load(file), cohort=strangers.embeddings[~strangers.failed]
+    )
 
 
 def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, object]:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from maskarc import models
+from maskarc import cohorts, models
 from maskarc.convert import dlib_dat, foreign, own_file
 from maskarc.train import checkpoint
 
@@ -50,6 +50,15 @@ class Embedder:
     def embed_dim(self) -> int:
         """D."""
         return self.weights.backbone.embed_dim
+
+    @property
+    def cohort(self) -> cohorts.Cohort | None:
+        """Strangers in masks, where the weights bring some."""
+        known = self.weights.cohort
+        if known is None:
+            return None
+        lengths = np.linalg.norm(known, axis=1, keepdims=True)
+        return cohorts.Cohort(known / np.maximum(lengths, 1e-12))
 
     @functools.cached_property
     def _embed(self):
@@ -134,7 +143,10 @@ def load_weights(
     """
     path = pathlib.Path(source)
     if str(source) in models.PRETRAINED:
-        crop = models.PRETRAINED[str(source)].crop
+        record = models.PRETRAINED[str(source)]
+        if record.file.endswith(".safetensors"):
+            return own_file.load(models.checked_file(str(source)))
+        crop = record.crop
         return _weights(*models.load_pretrained(str(source)), crop)
     if path.is_dir():
         backbone, params, stats, config = checkpoint.load_backbone(path)

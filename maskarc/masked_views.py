@@ -3,7 +3,7 @@
 Two photos of a person are more alike where both wear a mask. So before a bare face is
 compared with a masked one, it is put into a few masks, and what the network makes of
 them is added to what it makes of the bare face. Two bare faces are compared as they
-are.
+are, by cosine; where one is masked, what is common about both may be taken off.
 """
 
 import dataclasses
@@ -89,35 +89,40 @@ class Faces:
       in_masks: float32[N, D], likewise: of a bare face `add_views`, of a masked one
         its embedding.
       is_masked: bool[N].
+      commonness: float32[N], what is taken off the similarity of each to others where
+        one of both is masked (`cohorts.Cohort.commonness`).
     """
 
     embeddings: np.ndarray
     in_masks: np.ndarray
     is_masked: np.ndarray
+    commonness: np.ndarray
 
     def __getitem__(self, rows: np.ndarray) -> "Faces":
         return Faces(
             embeddings=self.embeddings[rows],
             in_masks=self.in_masks[rows],
             is_masked=self.is_masked[rows],
+            commonness=self.commonness[rows],
         )
 
     def paired(self, other: "Faces") -> np.ndarray:
-        """Similarities float32[N] of each face with the one beside it, in [−1, 1]."""
-        alike = np.einsum("nd,nd->n", self.embeddings, other.embeddings)
-        unlike = np.einsum("nd,nd->n", self.in_masks, other.in_masks)
-        return np.where(self.is_masked == other.is_masked, alike, unlike)
+        """Similarities float32[N] of each face with the one beside it."""
+        bare = np.einsum("nd,nd->n", self.embeddings, other.embeddings)
+        masked = np.einsum("nd,nd->n", self.in_masks, other.in_masks)
+        masked -= self.commonness + other.commonness
+        return np.where(self.is_masked | other.is_masked, masked, bare)
 
     def similarities(self, other: "Faces") -> np.ndarray:
-        """Similarities float32[N, M] of each face with each, in [−1, 1]."""
-        result = np.empty((len(self.is_masked), len(other.is_masked)), np.float32)
-        for a in (False, True):
-            for b in (False, True):
-                rows = np.flatnonzero(self.is_masked == a)
-                columns = np.flatnonzero(other.is_masked == b)
-                which = "embeddings" if a == b else "in_masks"
-                first, second = getattr(self, which), getattr(other, which)
-                result[np.ix_(rows, columns)] = first[rows] @ second[columns].T
+        """Similarities float32[N, M] of each face with each."""
+        result = self.in_masks @ other.in_masks.T
+        result -= self.commonness[:, None]
+        result -= other.commonness
+        rows = np.flatnonzero(~self.is_masked)
+        columns = np.flatnonzero(~other.is_masked)
+        result[np.ix_(rows, columns)] = (
+            self.embeddings[rows] @ other.embeddings[columns].T
+        )
         return result
 
 

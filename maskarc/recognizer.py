@@ -15,6 +15,7 @@ import tqdm
 
 from maskarc import (
     alignment,
+    cohorts,
     images,
     inference,
     landmarks,
@@ -47,6 +48,8 @@ class Embedded:
       in_masks: float32[D], to compare with the embedding of a masked face, likewise of
         length 1 (`masked_views.Faces`); the embedding itself of a masked face, and
         where it was not asked for.
+      commonness: what is taken off its similarity to others where one is masked
+        (`cohorts.Cohort.commonness`); 0 where no cohort is known.
     """
 
     outcome: str
@@ -56,6 +59,7 @@ class Embedded:
     face_count: int
     masked: float
     in_masks: np.ndarray
+    commonness: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,8 @@ class Verification:
 
     Attributes:
       is_same: None where no threshold is known.
-      similarity: of the faces, in [−1, 1] (`masked_views.Faces`).
+      similarity: of the faces, 1 for one photo twice and around 0.8 to 0.9 for
+        strangers, or what the network gives them (`masked_views.Faces`).
       threshold: least similarity of one person's photos, or None.
       far: share of different people that the threshold takes for one at most; or None.
       wearing: what the photos were taken to wear: "bare-bare", "bare-masked" (in either
@@ -116,6 +121,7 @@ class Recognizer:
       thresholds: what the photos wear ("bare-bare", "bare-masked", "masked-masked") →
         (false acceptance rate, least similarity), the lowest rate last; empty where
         none were measured.
+      cohort: strangers in masks, to compare with; or None.
     """
 
     embedder: inference.Embedder
@@ -124,6 +130,7 @@ class Recognizer:
     thresholds: Mapping[str, tuple[tuple[float, float], ...]] = dataclasses.field(
         default_factory=dict
     )
+    cohort: cohorts.Cohort | None = None
 
     @classmethod
     def load(
@@ -155,6 +162,7 @@ class Recognizer:
             detector=landmarks.create_detector(detector or None),
             views=mask_detection.MaskDetector.load().views(),
             thresholds=known.thresholds if known and flip else {},
+            cohort=embedder.cohort,
         )
 
     def embed(
@@ -205,21 +213,21 @@ class Recognizer:
         result, row = [], 0
         for seen, count in found:
             end = row + (seen.outcome == OK) + count
-            result.append(_embedded(seen, embeddings[row:end]))
+            result.append(self._embedded(seen, embeddings[row:end]))
             row = end
         return result
 
     def similarities(
         self, first: Sequence[Embedded], second: Sequence[Embedded]
     ) -> np.ndarray:
-        """Compares each face with each; masked ones with bare ones in masks.
+        """Compares each face with each, as `verify` does.
 
         Args:
           first: N faces, of `embed`; with against_masked if others are masked.
           second: M faces, likewise.
 
         Returns:
-          float32[N, M] in [−1, 1]; NaN where there is no face.
+          float32[N, M]; NaN where there is no face.
         """
         if not first or not second:
             return np.zeros((len(first), len(second)), np.float32)
@@ -230,7 +238,7 @@ class Recognizer:
     ) -> Verification:
         """Compares the main faces of two photos.
 
-        A bare face is compared with a masked one by `masked_views`.
+        Two bare faces by cosine; where one is masked, by `masked_views` and `cohorts`.
 
         Args:
           a: path or image.
@@ -262,8 +270,11 @@ class Recognizer:
         embeddings = self.embedder.embed(
             [crop for crop in (second.crop, first.crop, *views) if crop is not None]
         )
-        known = _embedded(first, embeddings[1:])
-        similarity = float(known.in_masks @ _unit(embeddings[0]))
+        one = self._embedded(first, embeddings[1:])
+        other = self._embedded(second, embeddings[:1])
+        similarity = float(one.in_masks @ other.in_masks)
+        if wearing != "bare-bare":
+            similarity -= one.commonness + other.commonness
         threshold = dict(self.thresholds.get(wearing, ())).get(far)
         return Verification(
             is_same=None if threshold is None else similarity >= threshold,
@@ -322,6 +333,28 @@ class Recognizer:
             crop=crop,
         )
 
+    def _embedded(self, seen: _Looked, embeddings: np.ndarray) -> Embedded:
+        """The outcome, of embeddings float32[1 + K, D]: as it is, and in masks."""
+        commonness = 0.0
+        if seen.outcome != OK:
+            embedding = in_masks = np.full(embeddings.shape[1], np.nan, np.float32)
+        else:
+            embedding = in_masks = _unit(embeddings[0])
+            if len(embeddings) > 1:
+                in_masks = masked_views.add_views(embeddings[0], embeddings[1:])
+            if self.cohort is not None:
+                [commonness] = self.cohort.commonness(in_masks[None]).tolist()
+        return Embedded(
+            outcome=seen.outcome,
+            reason=seen.reason,
+            embedding=embedding,
+            box=seen.box,
+            face_count=seen.face_count,
+            masked=seen.masked,
+            in_masks=in_masks,
+            commonness=commonness,
+        )
+
     def _views(self, seen: _Looked) -> tuple[np.ndarray, ...]:
         """The crops of a face in masks."""
         assert seen.image is not None and seen.points is not None
@@ -338,7 +371,8 @@ def save_embeddings(
 ) -> None:
     """Writes an .npz without pickle: a row a photo.
 
-    names, outcomes, embeddings [N, D], boxes [N, 4], masked [N], in_masks [N, D].
+    names, outcomes, embeddings [N, D], boxes [N, 4], masked [N], in_masks [N, D],
+    commonness [N].
 
     Args:
       path: ends in .npz; its folder is made if missing.
@@ -356,25 +390,7 @@ def save_embeddings(
         boxes=np.stack([one.box for one in embedded]),
         masked=np.array([one.masked for one in embedded], np.float32),
         in_masks=np.stack([one.in_masks for one in embedded]),
-    )
-
-
-def _embedded(seen: _Looked, embeddings: np.ndarray) -> Embedded:
-    """The outcome, of embeddings float32[1 + K, D]: as it is, and in masks."""
-    if seen.outcome != OK:
-        embedding = in_masks = np.full(embeddings.shape[1], np.nan, np.float32)
-    else:
-        embedding = in_masks = _unit(embeddings[0])
-        if len(embeddings) > 1:
-            in_masks = masked_views.add_views(embeddings[0], embeddings[1:])
-    return Embedded(
-        outcome=seen.outcome,
-        reason=seen.reason,
-        embedding=embedding,
-        box=seen.box,
-        face_count=seen.face_count,
-        masked=seen.masked,
-        in_masks=in_masks,
+        commonness=np.array([one.commonness for one in embedded], np.float32),
     )
 
 
@@ -383,6 +399,7 @@ def _faces(embedded: Sequence[Embedded]) -> masked_views.Faces:
         embeddings=np.stack([one.embedding for one in embedded]),
         in_masks=np.stack([one.in_masks for one in embedded]),
         is_masked=np.array([one.masked >= masked_views.LEAST for one in embedded]),
+        commonness=np.array([one.commonness for one in embedded], np.float32),
     )
 
 

@@ -49,6 +49,7 @@ def test_each_with_each_is_as_one_by_one():
             embeddings=rng.standard_normal((count, 4)).astype(np.float32),
             in_masks=rng.standard_normal((count, 4)).astype(np.float32),
             is_masked=rng.random(count) < 0.5,
+            commonness=rng.random(count).astype(np.float32),
         )
         for count in (7, 5)
     )
@@ -57,6 +58,9 @@ def test_each_with_each_is_as_one_by_one():
         for j in range(5):
             a, b = first[np.array([i])], second[np.array([j])]
             assert matrix[i, j] == pytest.approx(a.paired(b)[0], abs=1e-5)
-            which = "embeddings" if a.is_masked == b.is_masked else "in_masks"
-            expected = getattr(a, which)[0] @ getattr(b, which)[0]
+            if a.is_masked or b.is_masked:
+                expected = a.in_masks[0] @ b.in_masks[0]
+                expected -= a.commonness[0] + b.commonness[0]
+            else:
+                expected = a.embeddings[0] @ b.embeddings[0]
             assert matrix[i, j] == pytest.approx(expected, abs=1e-5)

@@ -1,13 +1,14 @@
 """From photos to answers, with dlib's network where it is installed."""
 
 import argparse
+import dataclasses
 import json
 import pathlib
 
 import numpy as np
 import pytest
 
-from maskarc import cli, images, landmarks, masked_views, recognizer
+from maskarc import cli, cohorts, images, landmarks, masked_views, recognizer
 from maskarc.cli import verify
 from maskarc.data import synthetic
 
@@ -126,6 +127,16 @@ def test_a_bare_face_meets_a_masked_one_in_masks(simple, photos):
     expected /= np.linalg.norm(expected)
     np.testing.assert_allclose(first.in_masks, expected, atol=1e-6)
     np.testing.assert_array_equal(second.in_masks, second.embedding)
+    # Of each, how common it is among strangers is taken off.
+    strangers = cohorts.Cohort(np.random.default_rng(0).standard_normal((20, 3)))
+    wary = dataclasses.replace(simple, cohort=strangers)
+    lower = result.similarity - sum(
+        strangers.commonness(np.stack([first.in_masks, second.in_masks]))
+    )
+    assert wary.verify(bare, masked).similarity == pytest.approx(lower, abs=1e-6)
+    again = wary.embed([bare, masked], against_masked=True)
+    assert wary.similarities(again, again)[1, 0] == pytest.approx(lower, abs=1e-6)
+    assert wary.verify(bare, bare).similarity == pytest.approx(1)
     # Not asked for, they are not made.
     [unasked] = simple.embed([bare])
     np.testing.assert_array_equal(unasked.in_masks, unasked.embedding)
@@ -209,6 +220,7 @@ def test_saved_embeddings_need_no_pickle(simple, photos, tmp_path):
         assert saved["outcomes"].tolist() == ["ok", "unreadable"]
         assert saved["embeddings"].shape == (2, 3) and saved["boxes"].shape == (2, 4)
         assert saved["in_masks"].shape == (2, 3)
+        assert saved["commonness"].shape == (2,)
         np.testing.assert_allclose(saved["masked"], [0.1, np.nan])
     with pytest.raises(ValueError, match=r"\.npz"):
         recognizer.save_embeddings(tmp_path / "e.txt", names, embedded)

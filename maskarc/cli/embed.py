@@ -1,8 +1,9 @@
 """Embeds the main face of a photo, or of each photo of a folder, into an .npz file.
 
 The file holds names, outcomes ("ok", "no_face", "unreadable"), embeddings [N, D] of
-length 1, boxes [N, 4], masked [N], the probability of a mask, and in_masks [N, D], what
-to compare with masked faces; photos without a face have NaN.
+length 1, boxes [N, 4], masked [N], the probability of a mask, in_masks [N, D], what to
+compare with masked faces, and commonness [N], what to take off then; photos without a
+face have NaN.
 """
 
 import argparse

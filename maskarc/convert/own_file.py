@@ -20,6 +20,7 @@ from maskarc import models
 from maskarc.convert import failure
 
 FORMAT, VERSION = "maskarc", "1"
+_COHORT = "cohort"
 CONTRACT = (
     "RGB uint8 [batch, size, size, 3], aligned as crop says; scaled to (x - 127.5) / "
     "127.5; the embedding is compared by cosine similarity"
@@ -35,12 +36,15 @@ class Weights:
       params: its parameters, float32.
       stats: its BatchNorm statistics, float32.
       crop: the crop that it expects, a key of `alignment.CROPS`.
+      cohort: float32[C, D], embeddings of strangers in masks (`cohorts.Cohort`), or
+        None.
     """
 
     backbone: models.Backbone
     params: Any
     stats: Any
     crop: str
+    cohort: np.ndarray | None = None
 
     def digest(self) -> str:
         """Tells them from other weights, wherever they are stored."""
@@ -111,6 +115,12 @@ def load(path: str | os.PathLike[str]) -> Weights:
     abstract = backbone.shapes()
     leaves, structure = jax.tree_util.tree_flatten_with_path(abstract)
     names = [_name(key) for key, _ in leaves]
+    cohort = arrays.pop(_COHORT, None)
+    if cohort is not None and cohort.shape[1:] != (backbone.embed_dim,):
+        raise failure.WeightsError(
+            f"{path.name}: expected a cohort [C, {backbone.embed_dim}], got "
+            f"{list(cohort.shape)}"
+        )
     failure.check_complete(
         {name: leaf.shape for name, (_, leaf) in zip(names, leaves, strict=True)},
         {name: array.shape for name, array in arrays.items()},
@@ -118,7 +128,13 @@ def load(path: str | os.PathLike[str]) -> Weights:
     failure.check_finite(arrays)
     ordered = [arrays[name].astype(np.float32) for name in names]
     params, stats = jax.tree_util.tree_unflatten(structure, ordered)
-    return Weights(backbone=backbone, params=params, stats=stats, crop=crop)
+    return Weights(
+        backbone=backbone,
+        params=params,
+        stats=stats,
+        crop=crop,
+        cohort=None if cohort is None else cohort.astype(np.float32),
+    )
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -136,7 +152,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def _flat(weights: Weights) -> dict[str, Any]:
     leaves = jax.tree_util.tree_leaves_with_path((weights.params, weights.stats))
-    return {_name(path): leaf for path, leaf in leaves}
+    flat = {_name(path): leaf for path, leaf in leaves}
+    return flat if weights.cohort is None else {**flat, _COHORT: weights.cohort}
 
 
 def _name(path: Any) -> str:

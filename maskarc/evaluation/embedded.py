@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from maskarc import masked_views
+from maskarc import cohorts, masked_views
 from maskarc.data import crops as crop_lib
 from maskarc.evaluation import scored
 
@@ -25,7 +25,7 @@ EmbedFn = Callable[[Iterable[np.ndarray]], np.ndarray]
 
 _COLUMNS = ("names", "masked", "outcomes", "masks", "kinds", "wears", "yaws")
 # Not in files of before there were any: no detector looked for masks.
-_VIEWS = ("looks_masked", "in_masks")
+_VIEWS = ("looks_masked", "in_masks", "commonness")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +45,8 @@ class EmbeddedImages:
       looks_masked: bool[M], whether a detector sees a mask; false where none looked.
       in_masks: float32[M, D], what to compare with masked faces
         (`masked_views.Faces`); the embeddings where there is nothing else.
+      commonness: float32[M], what is taken off similarities then; 0 where no cohort is
+        known.
       about: as JSON: model, masks, seed, times.
     """
 
@@ -59,6 +61,7 @@ class EmbeddedImages:
     yaws: np.ndarray
     looks_masked: np.ndarray
     in_masks: np.ndarray
+    commonness: np.ndarray
     about: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -84,6 +87,7 @@ class EmbeddedImages:
             embeddings=self.embeddings,
             in_masks=self.in_masks,
             is_masked=self.looks_masked,
+            commonness=self.commonness,
         )
 
     @functools.cached_property
@@ -133,7 +137,8 @@ class EmbeddedImages:
 
         For these the file has only names str[M] and embeddings float[M, D], rows of NaN
         or zeros of which have failed; and, as `maskarc embed` writes them, masked
-        float[M], the probability of a mask, and in_masks float[M, D].
+        float[M], the probability of a mask, in_masks float[M, D] and commonness
+        float[M].
 
         Raises:
           FileNotFoundError: no such file.
@@ -141,6 +146,7 @@ class EmbeddedImages:
         """
         columns = read_columns(path)
         names, given = columns["names"], columns["embeddings"]
+        commonness = columns.get("commonness", np.zeros(len(names), np.float32))
         if set(_COLUMNS) <= set(columns):
             about = json.loads(str(columns.get("about", "{}")))
             return cls(
@@ -149,6 +155,7 @@ class EmbeddedImages:
                 embeddings=given,
                 looks_masked=columns.get("looks_masked", np.zeros(len(names), bool)),
                 in_masks=columns.get("in_masks", given),
+                commonness=commonness,
                 about=about,
             )
         usable = np.asarray(np.isfinite(given).all(axis=1) & given.any(axis=1))
@@ -164,6 +171,7 @@ class EmbeddedImages:
             embeddings=embeddings,
             looks_masked=looks_masked,
             in_masks=to_unit(np.where(usable[:, None], in_masks, 0))[0],
+            commonness=np.where(usable, commonness, 0),
             norms=norms,
             outcomes=np.where(usable, crop_lib.OK, crop_lib.NO_FACE),
             masks=none,
@@ -198,6 +206,7 @@ def embed_images(
     embed: EmbedFn,
     crops: crop_lib.FaceCrops | crop_lib.PointCrops,
     *,
+    strangers: cohorts.Cohort | None = None,
     about: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> EmbeddedImages:
@@ -206,6 +215,7 @@ def embed_images(
     Args:
       embed: the model.
       crops: what to embed.
+      strangers: as the model embeds them; none leaves similarities as they are.
       about: what to keep with the embeddings.
       progress: show a bar.
 
@@ -272,6 +282,9 @@ def embed_images(
         yaws=np.array([crop.yaw for crop in seen], np.float32),
         looks_masked=np.array([crop.looks_masked for crop in seen], bool),
         in_masks=in_masks,
+        commonness=np.zeros(len(crops), np.float32)
+        if strangers is None
+        else np.where(worked, strangers.commonness(in_masks), 0),
         about={
             **(about or {}),
             "embedding_seconds": round(seconds, 3),
@@ -313,6 +326,7 @@ def fuse(views: Sequence[EmbeddedImages]) -> EmbeddedImages:
         first,
         embeddings=embeddings,
         in_masks=joined("in_masks"),
+        commonness=np.mean([view.commonness for view in views], axis=0),
         outcomes=outcomes,
         norms=np.linalg.norm(embeddings, axis=1),
         about={

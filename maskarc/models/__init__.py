@@ -12,12 +12,13 @@ from maskarc.models.backbone import (
     options_of,
     preprocess,
 )
-from maskarc.models.pretrained import PRETRAINED, load_pretrained
+from maskarc.models.pretrained import PRETRAINED, checked_file, load_pretrained
 
 __all__ = [
     "MODELS",
     "PRETRAINED",
     "Backbone",
+    "checked_file",
     "create",
     "load_pretrained",
     "options_of",

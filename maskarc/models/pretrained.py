@@ -158,29 +158,44 @@ def load_pretrained(
     """
     record = find(name)
     # Not at the top: `convert` builds on the models.
-    from maskarc.convert import dlib_dat, failure, foreign, own_file
+    from maskarc.convert import dlib_dat, foreign, own_file
 
     if not path and not record.package:
         raise ValueError(
             f"give the file of {name!r} as path; it is published at "
             f"{record.published}; terms: {record.licence}"
         )
+    if not record.package:
+        file = pathlib.Path(path)
+        if not file.is_file():
+            raise FileNotFoundError(f"no weights at {file}")
+        backbone = backbones.create(record.model)
+        return backbone, *foreign.load(file, backbone)
+    file = checked_file(name, path)
+    if file.suffix == ".dat":
+        return dlib_dat.load(file)
+    loaded = own_file.load(file)
+    return loaded.backbone, loaded.params, loaded.stats
+
+
+def checked_file(name: str, path: str | os.PathLike[str] = "") -> pathlib.Path:
+    """The file of weights that a package holds, after a look at its hash.
+
+    Arguments and errors as in `load_pretrained`.
+    """
+    from maskarc.convert import failure  # as above
+
+    record = find(name)
     file = pathlib.Path(path) if path else _packaged(record)
     if not file.is_file():
         raise FileNotFoundError(f"no weights at {file}")
-    if not record.package:
-        backbone = backbones.create(record.model)
-        return backbone, *foreign.load(file, backbone)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != record.sha256:
         raise failure.WeightsError(
             f"{file.name} has SHA-256 {digest}, expected {record.sha256}: it is "
             f"damaged or another version; install {record.package} anew"
         )
-    if file.suffix == ".dat":
-        return dlib_dat.load(file)
-    loaded = own_file.load(file)
-    return loaded.backbone, loaded.params, loaded.stats
+    return file
 
 
 def find(name: str) -> Pretrained:

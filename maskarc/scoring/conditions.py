@@ -133,7 +133,12 @@ def embed(
         "image_size": opened.image_size,
         **provenance.provenance(),
     }
-    images = embedded.embed_images(opened.embed, crops, about=about, progress=progress)
+    strangers = None
+    if model.masked_views and isinstance(opened, inference.Embedder):
+        strangers = opened.cohort
+    images = embedded.embed_images(
+        opened.embed, crops, strangers=strangers, about=about, progress=progress
+    )
     if photos.detector == "canonical" and not photos.landmarks:
         # The mean face looks straight ahead, whatever the photo shows.
         unknown = np.full(len(images), np.nan, np.float32)

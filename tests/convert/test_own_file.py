@@ -1,5 +1,6 @@
 """Our own weights files: exact, complete, and suspicious of what they read."""
 
+import dataclasses
 import json
 
 import jax
@@ -46,6 +47,19 @@ def test_what_is_saved_is_loaded(weights, path):
     np.testing.assert_array_equal(embed(loaded), embed(weights))
     metadata = own_file.read_metadata(path)
     assert metadata["model"] == "resnet18" and "(x - 127.5) / 127.5" in str(metadata)
+
+
+def test_strangers_come_along(weights, tmp_path):
+    strangers = np.random.default_rng(0).standard_normal((12, 8)).astype(np.float32)
+    with_them = dataclasses.replace(weights, cohort=strangers)
+    own_file.save(tmp_path / "a.safetensors", with_them)
+    loaded = own_file.load(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(loaded.cohort, strangers)
+    assert with_them.digest() == loaded.digest() != weights.digest()
+    other = dataclasses.replace(weights, cohort=strangers[:, :5])
+    own_file.save(tmp_path / "b.safetensors", other)
+    with pytest.raises(failure.WeightsError, match=r"expected a cohort \[C, 8\]"):
+        own_file.load(tmp_path / "b.safetensors")
 
 
 def test_half_the_size(weights, path, tmp_path):

@@ -115,6 +115,7 @@ def made(names, masked=(), **columns):
         embeddings=circle,
         looks_masked=columns.get("looks_masked", np.zeros(count, bool)),
         in_masks=columns.get("in_masks", circle),
+        commonness=columns.get("commonness", np.zeros(count, np.float32)),
         norms=np.ones(count, np.float32),
         outcomes=columns.get("outcomes", np.full(count, "ok")),
         masks=columns.get("kinds", np.full(count, "")),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskarc import images as image_files
-from maskarc import landmarks, masked_views
+from maskarc import cohorts, landmarks, masked_views
 from maskarc.data import crops as crop_lib
 from maskarc.data import synthetic
 from maskarc.evaluation import embedded
@@ -51,7 +51,7 @@ def test_a_file_holds_everything(crops, tmp_path):
     images.save(tmp_path / "e.npz")
     again = embedded.EmbeddedImages.load(tmp_path / "e.npz")
     for name in ("names", "masked", "embeddings", "norms", "outcomes", "kinds", "yaws",
-                 "looks_masked", "in_masks"):  # fmt: skip
+                 "looks_masked", "in_masks", "commonness"):  # fmt: skip
         np.testing.assert_array_equal(getattr(again, name), getattr(images, name))
     assert again.about == images.about
 
@@ -76,10 +76,12 @@ def test_embeddings_of_the_command(tmp_path):
         embeddings=np.array([[3.0, 4.0], [1.0, 0.0], [np.nan, np.nan]]),
         masked=np.array([0.1, 0.9, np.nan]),
         in_masks=np.array([[0.0, 2.0], [1.0, 0.0], [np.nan, np.nan]]),
+        commonness=np.array([0.1, -0.1, np.nan]),
     )
     images = embedded.EmbeddedImages.load(tmp_path / "e.npz")
     assert images.looks_masked.tolist() == [False, True, False]
     np.testing.assert_allclose(images.in_masks, [[0, 1], [1, 0], [0, 0]])
+    np.testing.assert_allclose(images.commonness, [0.1, -0.1, 0])
 
 
 def test_bare_images_in_masks_too(crops):
@@ -105,6 +107,13 @@ def test_bare_images_in_masks_too(crops):
     np.testing.assert_array_equal(images.in_masks[1], images.embeddings[1])
     similarity = images.faces[np.array([0])].paired(images.faces[np.array([1])])
     assert similarity == pytest.approx(images.in_masks[0] @ images.embeddings[1])
+    strangers = cohorts.Cohort(np.random.default_rng(0).standard_normal((20, 3)))
+    known = embedded.embed_images(mean_parts, one, strangers=strangers, progress=False)
+    np.testing.assert_allclose(
+        known.commonness, strangers.commonness(known.in_masks), rtol=1e-5
+    )
+    lower = known.faces[np.array([0])].paired(known.faces[np.array([1])])
+    assert lower == pytest.approx(similarity - known.commonness.sum())
     plain = images.without_views()
     np.testing.assert_array_equal(plain.in_masks, images.embeddings)
     assert not plain.looks_masked.any() and plain.about["masked_views"] is False
