@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from maskarc import images as image_files
 from maskarc import cohorts, landmarks, masked_views
+from maskarc import images as image_files
 from maskarc.data import crops as crop_lib
 from maskarc.data import synthetic
 from maskarc.evaluation import embedded
