@@ -4,12 +4,12 @@
         --masked_photos=../shared/faces/masked_photos --workdir=runs/masked_r29 \\
         --lfw=../shared/faces/lfw
 
-Cuts masks out of the photos of masked people, trains three times with each seed, takes
-the mean of the start weights and of all results, and adds what it makes of the masked
+Cuts masks out of the photos of masked people, trains twice with each seed, takes the
+mean of the start weights and of all results, and adds what it makes of the masked
 people, as strangers to compare with (`maskarc.cohorts`). In the workdir are then:
-masks.json, and held_back.json, which the trainings did not see; still_N, moving_N and
-pairs_N, the runs of seed N; masked_r29_0_1.safetensors, named after the seeds. With
---lfw it also prints the thresholds. Repeating the command goes on.
+masks.json, and held_back.json, which the trainings did not see; still_N and moving_N,
+the runs of seed N; masked_r29_0_1.safetensors, named after the seeds. With --lfw it
+also prints the thresholds. Repeating the command goes on.
 """
 
 import dataclasses

@@ -2,10 +2,9 @@
 
 It learns to put a masked face where dlib's network, frozen, puts the bare photo
 (distillation), and to tell the people apart (a margin loss whose prototypes begin as
-each person's mean there). Three times: with prototypes that stay there, with prototypes
-that learn ("masked_r29.py:moving"), and, shorter, by pairs of a photo bare and masked
-in place of distillation ("masked_r29.py:pairs"). The file in the package is the mean of
-dlib's weights and of all three, each with two seeds. docs/recogniser.md says what was
+each person's mean there). Twice: with prototypes that stay there, and, as
+"masked_r29.py:moving", with prototypes that learn. The file in the package is the mean
+of dlib's weights and of both, each with two seeds. docs/recogniser.md says what was
 tried beside it.
 
 Command:  python -m experiments.recogniser --faces=../shared/faces/train \\
@@ -19,7 +18,6 @@ Time:     5 minutes for 300 steps; 15 on a day when the machine was slow
 Score:    docs/recogniser.md
 """
 
-import dataclasses
 import os
 from typing import Any
 
@@ -57,18 +55,6 @@ TRAININGS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-3,
         "learning_rates": (("^backbone/", 0.03),),
     },
-    # Without the teacher to hold it: real masks gain most, bare faces lose most.
-    "pairs": {
-        "freeze": "^prototypes$",
-        "scale": 100.0,
-        "margin": 0.03,
-        "consistency": 100.0,
-        "pairs": True,
-        "batch_size": 32,
-        "mask_probability": 1.0,
-        "learning_rate": 3e-5,
-        "steps": 150,
-    },
 }
 
 
@@ -87,7 +73,7 @@ def get_config(training: str = "still") -> config.TrainConfig:
         raise ValueError(
             f"unknown training {training!r}; expected one of {', '.join(TRAININGS)}"
         )
-    common = config.TrainConfig(
+    return config.TrainConfig(
         source="folder",
         min_photos=2,
         masks=DRAWN,
@@ -121,5 +107,5 @@ def get_config(training: str = "still") -> config.TrainConfig:
         checkpoint_every=50,
         keep=20,
         log_every=25,
+        **TRAININGS[training],
     )
-    return dataclasses.replace(common, **TRAININGS[training])

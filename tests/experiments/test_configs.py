@@ -22,7 +22,6 @@ CONFIGS = sorted(
     [
         *((name, ()) for name in CONFIGS),
         ("masked_r29", ("moving",)),
-        ("masked_r29", ("pairs",)),
     ],
 )
 def test_config_trains_two_steps(name, options, tmp_path):

@@ -22,7 +22,7 @@ from maskarc.train import config
 _FACES = "../shared/faces"
 _MOVING = {"freeze": "", **masked_r29.TRAININGS["moving"]}
 _NO_TEACHER = {"teacher": "", "prototypes_from_teacher": False, "distillation": 0.0}
-_PAIRS = {**masked_r29.TRAININGS["pairs"], "distillation": 0.0, "steps": 300}
+_PAIRS = {"pairs": True, "batch_size": 32, "mask_probability": 1.0}
 
 
 def get_config() -> config.TrainConfig:
@@ -44,7 +44,11 @@ def get_grid(base: config.TrainConfig) -> ablation.Grid:
         axes={
             "recipe": {
                 "margin": {**_MOVING, **_NO_TEACHER, "head_warmup_steps": 50},
-                "pairs and consistency": _PAIRS,
+                "pairs and consistency": {
+                    **_PAIRS,
+                    "distillation": 0.0,
+                    "consistency": 100.0,
+                },
                 "distillation": {"classification": 0.0},
                 "margin and distillation": {},
                 "moving prototypes": _MOVING,
