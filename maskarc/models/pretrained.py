@@ -84,7 +84,7 @@ PRETRAINED: dict[str, Pretrained] = {
         published="maskarc, docs/recogniser.md",
         package="maskarc",
         file="models/masked_r29.safetensors",
-        sha256="d33e2ee87a132cffe55603a0be382e051457e8aebc50cb54cc0864bf56c3898a",
+        sha256="91b0b5ad108d27a4742485c9f02f8f95b66df9ef5f1d7c69697acc4f93b5dc28",
     ),
     "mask_detector": Pretrained(
         model="small_cnn",
