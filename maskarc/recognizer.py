@@ -68,8 +68,8 @@ class Verification:
 
     Attributes:
       is_same: None where no threshold is known.
-      similarity: of the faces, 1 for one photo twice and around 0.8 to 0.9 for
-        strangers, or what the network gives them (`masked_views.Faces`).
+      similarity: of two bare faces the cosine; where one is masked, that of
+        `masked_views.Faces`, on about the same scale.
       threshold: least similarity of one person's photos, or None.
       far: share of different people that the threshold takes for one at most; or None.
       wearing: what the photos were taken to wear: "bare-bare", "bare-masked" (in either
