@@ -71,7 +71,9 @@ def _parts(first: str, second: str) -> dict[str, float]:
     lap("weights")
     detector = landmarks.create_detector()
     lap("detector")
-    loaded = recognizer.Recognizer(embedder=embedder, detector=detector, views=views)
+    loaded = recognizer.Recognizer(
+        embedder=embedder, detector=detector, views=views, cohort=embedder.cohort
+    )
     kind = {"size": embedder.image_size, "crop": embedder.crop}
     loaded.verify(first, second, wearing="bare-masked")
     lap("first verification, with compiling")

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
     {"numerics", "geometry", "images"},
-    {"alignment", "landmarks", "masks", "masked_views", "losses"},
+    {"alignment", "cohorts", "landmarks", "masks", "masked_views", "losses"},
     {"data", "models", "convert", "evaluation"},
     {"train", "inference", "mask_detection", "scoring", "recognizer", "gallery"},
     {"ablation"},
@@ -28,6 +28,7 @@ HOST = {
     "alignment",
     "landmarks",
     "masks",
+    "cohorts",
     "masked_views",
     "evaluation",
     "gallery",
