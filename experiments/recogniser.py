@@ -8,8 +8,9 @@ Cuts masks out of the photos of masked people, trains twice with each seed, take
 mean of the start weights and of all results, and adds what it makes of the masked
 people, as strangers to compare with (`maskarc.cohorts`). In the workdir are then:
 masks.json, and held_back.json, which the trainings did not see; still_N and moving_N,
-the runs of seed N; masked_r29_0_1.safetensors, named after the seeds. With --lfw it
-also prints the thresholds. Repeating the command goes on.
+the runs of seed N; masked_r29_0_1.safetensors, named after the seeds, and
+mean_0_1.safetensors, the same without strangers. With --lfw it also prints the
+thresholds. Repeating the command goes on.
 """
 
 import dataclasses
@@ -69,9 +70,11 @@ def main(argv: list[str]) -> None:
     ]
     start = inference.load_weights(masked_r29.get_config().init_from)
     sets = [start, *map(inference.load_weights, runs)]
-    file = workdir / f"masked_r29_{'_'.join(_SEEDS.value)}.safetensors"
-    own_file.save(file, blending.mean(sets), half=True)
-    own_file.save(file, _with_strangers(file, held_back), half=True)
+    seeds = "_".join(_SEEDS.value)
+    alone = workdir / f"mean_{seeds}.safetensors"
+    own_file.save(alone, blending.mean(sets), half=True)
+    file = workdir / f"masked_r29_{seeds}.safetensors"
+    own_file.save(file, _with_strangers(alone, held_back), half=True)
     print(f"{file}: SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}")
     if _LFW.value:
         print(json.dumps(_thresholds(file, held_back)))
@@ -119,9 +122,7 @@ def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, obj
         scoring.ModelChoice(source=str(file), flip=True, masked_views=True),
         crops.Photos(
             root=f"{_LFW.value}/images",
-            masks=masked_r29.with_cutouts(
-                masked_r29.HELD_BACK, held_back, masked_r29.HELD_BACK_CUTOUTS
-            ),
+            masks=masked_r29.unseen(held_back),
             detector=_DETECTOR,
         ),
         sorted({*listed.first, *listed.second}),

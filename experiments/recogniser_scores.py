@@ -49,9 +49,7 @@ def score(name: str, source: str, view: str) -> dict[str, dict[str, Any]]:
     lfw, mfr2 = f"{_FACES.value}/lfw", f"{_FACES.value}/mfr2_dev"
     masked_lfw = crops.Photos(
         root=f"{lfw}/images",
-        masks=masked_r29.with_cutouts(
-            masked_r29.HELD_BACK, _HELD_BACK.value, masked_r29.HELD_BACK_CUTOUTS
-        ),
+        masks=masked_r29.unseen(_HELD_BACK.value),
         landmarks=_LANDMARKS.value,
     )
     listing = "pairs.txt" if view == "2" else "pairsDevTest.txt"

@@ -51,14 +51,14 @@ class Embedder:
         """D."""
         return self.weights.backbone.embed_dim
 
-    @property
+    @functools.cached_property
     def cohort(self) -> cohorts.Cohort | None:
         """Strangers in masks, where the weights bring some."""
         known = self.weights.cohort
         if known is None:
             return None
-        lengths = np.linalg.norm(known, axis=1, keepdims=True)
-        return cohorts.Cohort(known / np.maximum(lengths, 1e-12))
+        # Half precision left them a little longer or shorter than 1.
+        return cohorts.Cohort(known / np.linalg.norm(known, axis=1, keepdims=True))
 
     @functools.cached_property
     def _embed(self):

@@ -270,11 +270,16 @@ class Recognizer:
         embeddings = self.embedder.embed(
             [crop for crop in (second.crop, first.crop, *views) if crop is not None]
         )
-        one = self._embedded(first, embeddings[1:])
-        other = self._embedded(second, embeddings[:1])
-        similarity = float(one.in_masks @ other.in_masks)
-        if wearing != "bare-bare":
-            similarity -= one.commonness + other.commonness
+        # As they are known to be, whatever was seen.
+        one = dataclasses.replace(
+            _faces([self._embedded(first, embeddings[1:])]),
+            is_masked=np.array([wearing == "masked-masked"]),
+        )
+        other = dataclasses.replace(
+            _faces([self._embedded(second, embeddings[:1])]),
+            is_masked=np.array([wearing != "bare-bare"]),
+        )
+        [similarity] = one.paired(other).tolist()
         threshold = dict(self.thresholds.get(wearing, ())).get(far)
         return Verification(
             is_same=None if threshold is None else similarity >= threshold,

@@ -18,6 +18,7 @@ from maskarc.evaluation import (
     bootstrap,
     conditions,
     embedded,
+    foreign_models,
     provenance,
     report,
     scored,
@@ -129,7 +130,7 @@ def embed(
     )
     about = {
         "images": str(photos.root),
-        **identity(model, photos),
+        **identity(model, photos, opened),
         "image_size": opened.image_size,
         **provenance.provenance(),
     }
@@ -146,17 +147,22 @@ def embed(
     return images
 
 
-def identity(model: models.ModelChoice, photos: crop_lib.Photos) -> dict[str, Any]:
+def identity(
+    model: models.ModelChoice,
+    photos: crop_lib.Photos,
+    opened: foreign_models.Model | None = None,
+) -> dict[str, Any]:
     """What decides on the embeddings: kept results of another are not taken for it.
 
     The model and its weights, where they are read by maskarc, and the masks with their
-    pictures: both may have changed under the same name.
+    pictures: both may have changed under the same name. `opened` is the model where it
+    is open already.
 
     Raises:
       FileNotFoundError, ValueError, ImportError: as `ModelChoice.open` and
         `mixture.parse`.
     """
-    opened = model.open()
+    opened = model.open() if opened is None else opened
     weights = opened.weights.digest() if isinstance(opened, inference.Embedder) else ""
     return {
         "model": str(model.source),

@@ -43,7 +43,7 @@ def with_targets(
             rows = read_table(pathlib.Path(config.teacher), source.names)
         else:
             rows = _embed(readable, config.teacher, progress=progress)
-        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        rows, _ = embedded.to_unit(rows)
         if not rows.any():
             raise ValueError(f"the teacher {config.teacher} has nothing for any photo")
         aside = kept.with_suffix(".new.npy")
