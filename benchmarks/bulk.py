@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from absl import app, flags
 
-from maskarc import images
+from maskarc import files, images
 from maskarc.masks import bulk, drawing
 
 _PHOTOS = flags.DEFINE_string("photos", None, "Folder of photos.", required=True)
@@ -38,7 +38,7 @@ def main(_) -> None:
         for number, index in enumerate(chosen):
             data = (root / names[index]).read_bytes()
             suffix = pathlib.Path(names[index]).suffix
-            images.write_bytes(source / f"{number}{suffix}", data)
+            files.write_bytes(source / f"{number}{suffix}", data)
         cores = os.cpu_count() or 1
         ways: dict[str, Callable[[pathlib.Path], int]] = {
             "MaskTheFace's way, 1 process": lambda output: mask_the_face(

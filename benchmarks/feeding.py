@@ -24,7 +24,7 @@ import PIL.Image
 from absl import app, flags
 
 from experiments.configs import faces_r18
-from maskarc import images, landmarks
+from maskarc import files, images, landmarks
 from maskarc.data import (
     packing,
     pipeline,
@@ -52,9 +52,7 @@ def open_sources(folder: pathlib.Path) -> dict[str, sources.Source]:
     order = np.random.default_rng(0).permutation(len(people))[: _PEOPLE.value]
     for person in (people[index] for index in order):
         for path in sorted((root / person).iterdir()):
-            images.write_bytes(
-                folder / "photos" / person / path.name, path.read_bytes()
-            )
+            files.write_bytes(folder / "photos" / person / path.name, path.read_bytes())
     packing.pack_folder(folder / "photos", folder / "shards")
     table = folder / "shards" / "landmarks.npz"
     packing.pack_folder(

@@ -15,6 +15,8 @@ import numpy as np
 import PIL.ExifTags
 import PIL.Image
 
+from maskarc import files
+
 # About 11,500 × 11,500: 400 MB of RGB. Larger files are refused before decoding.
 MAX_PIXELS = 2**27
 # Longer JPEG files are not read into memory as a whole.
@@ -164,7 +166,7 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
       ValueError: an unknown suffix or an array that is not uint8.
     """
     path = pathlib.Path(path)
-    write_bytes(path, encode_image(image, path.name))
+    files.write_bytes(path, encode_image(image, path.name))
 
 
 def encode_image(image: np.ndarray, name: str) -> bytes:
@@ -186,23 +188,6 @@ def encode_image(image: np.ndarray, name: str) -> bytes:
     return buffer.getvalue()
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file whole or not at all; missing folders are made.
-
-    Raises:
-      OSError: it cannot be written, such as for lack of space; nothing is left behind.
-    """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-
-
 def list_images(root: str | os.PathLike[str]) -> list[str]:
     """Paths of the images below a folder, '/'-separated, relative and sorted.
 
@@ -211,24 +196,9 @@ def list_images(root: str | os.PathLike[str]) -> list[str]:
     Raises:
       FileNotFoundError: the folder does not exist.
     """
-    return [name for name in list_files(root) if is_image(name)]
+    return [name for name in files.list_files(root) if is_image(name)]
 
 
 def is_image(name: str) -> bool:
     """Whether a file's name ends as an image's does."""
     return pathlib.PurePosixPath(name).suffix.lower() in SUFFIXES
-
-
-def list_files(root: str | os.PathLike[str]) -> list[str]:
-    """As `list_images`, but files of every kind.
-
-    Raises:
-      FileNotFoundError: the folder does not exist.
-    """
-    root = pathlib.Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f"no folder at {root}")
-    found = (p.relative_to(root) for p in root.rglob("*") if not p.is_dir())
-    return sorted(
-        p.as_posix() for p in found if not any(q.startswith(".") for q in p.parts)
-    )

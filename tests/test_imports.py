@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
-    {"numerics", "geometry", "images"},
+    {"numerics", "files", "geometry", "images"},
     {"alignment", "cohorts", "landmarks", "masks", "masked_views", "losses"},
     {"data", "models", "convert", "evaluation"},
     {"train", "inference", "mask_detection", "scoring", "recognizer", "gallery"},
@@ -23,6 +23,7 @@ LAYERS = (
     {"cli"},
 )
 HOST = {
+    "files",
     "geometry",
     "images",
     "alignment",

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import images
+from maskarc import files, images
 from maskarc.masks import bulk, manifest, masking
 
 NAME = "masked_faces"
@@ -65,7 +65,7 @@ def prepare(
         raise ValueError(f"photos {source} and data sets {data_dir} must not overlap")
     if (data_dir / NAME).exists():
         raise ValueError(f"{data_dir / NAME} exists; give another data_dir")
-    names = images.list_files(source)
+    names = files.list_files(source)
     bulk.load_afresh(settings)
     rows: dict[str, dict[str, Any]] = {}
     with tfds.core.registered.skip_registration():  # or a second one would clash
@@ -73,7 +73,7 @@ def prepare(
     builder = builder_class(data_dir=data_dir, file_format="array_record")
     builder.download_and_prepare()
     lines = (manifest.to_line(rows[name]) for name in names)
-    images.write_bytes(data_dir / f"{NAME}.{manifest.NAME}", b"".join(lines))
+    files.write_bytes(data_dir / f"{NAME}.{manifest.NAME}", b"".join(lines))
     outcomes = [row["outcome"] for row in rows.values()]
     return {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
 

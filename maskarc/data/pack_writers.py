@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from maskarc import images
+from maskarc import files
 from maskarc.data import recordio, shards
 
 
@@ -198,10 +198,10 @@ class RecordWriter:
             os.fsync(file.fileno())
         offsets = recordio.RecordFile(self._partial).offsets()
         lines = [f"{key}\t{offset}\n" for key, (offset, _) in enumerate(offsets)]
-        images.write_bytes(self._folder / "train.idx", "".join(lines).encode())
+        files.write_bytes(self._folder / "train.idx", "".join(lines).encode())
         if self._plan.size:
             text = f"{len(self._plan.identities)},{self._plan.size},{self._plan.size}"
-            images.write_bytes(self._folder / "property", text.encode())
+            files.write_bytes(self._folder / "property", text.encode())
         digest = file_digest(self._partial)
         _write_index(
             self._folder, shards.RECORDIO, self._plan, self._parts, True, sha256=digest
@@ -261,4 +261,4 @@ def _write_index(
         "parts": parts,
         **more,
     }
-    images.write_bytes(folder / shards.INDEX, json.dumps(index, indent=1).encode())
+    files.write_bytes(folder / shards.INDEX, json.dumps(index, indent=1).encode())

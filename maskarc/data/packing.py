@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from maskarc import alignment, images, landmarks
+from maskarc import alignment, files, images, landmarks
 from maskarc.data import crops, pack_writers, shards
 from maskarc.masks import bulk
 
@@ -131,7 +131,7 @@ def pack_folder(
     root, output = pathlib.Path(source).resolve(), pathlib.Path(output).resolve()
     if root.is_relative_to(output) or output.is_relative_to(root):
         raise ValueError(f"input {root} and output {output} must not overlap")
-    names = images.list_files(root)
+    names = files.list_files(root)
     if not any(images.is_image(name) for name in names):
         raise ValueError(f"there are no photos in {root}")
     detector = None
@@ -142,7 +142,7 @@ def pack_folder(
     rows, photos, plan = _plan(root, names, table, settings, threads, progress)
     # Before the set, so that no complete one is without it.
     lines = (json.dumps(row) + "\n" for row in rows)
-    images.write_bytes(output / shards.MANIFEST, "".join(lines).encode())
+    files.write_bytes(output / shards.MANIFEST, "".join(lines).encode())
     _write_parts(root, output, photos, plan, settings, threads, progress)
     return dict(collections.Counter(row["outcome"] for row in rows))
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from maskarc import images
+from maskarc import files, images
 from maskarc.landmarks import table as landmark_table
 
 _LISTING_HEADER = ["name", "label", "identity"]
@@ -171,7 +171,7 @@ class ImageFolder:
         writer.writerow(_LISTING_HEADER)
         for name, label in zip(self.names, self.labels.tolist(), strict=True):
             writer.writerow([name, label, self.identities[label]])
-        images.write_bytes(path, text.getvalue().encode(errors="surrogateescape"))
+        files.write_bytes(path, text.getvalue().encode(errors="surrogateescape"))
 
     def __len__(self) -> int:
         return len(self.names)

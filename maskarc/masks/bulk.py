@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from maskarc import images, landmarks
+from maskarc import files, images, landmarks
 from maskarc.landmarks import files as landmark_files
 from maskarc.landmarks import table as landmark_table
 from maskarc.masks import database, labels, manifest, masking, mixture, workers
@@ -227,7 +227,7 @@ def _places(
         root, names = source.parent, [source.name]
         overlap = output == root
     else:
-        root, names = source, images.list_files(source)
+        root, names = source, files.list_files(source)
         overlap = source.is_relative_to(output) or output.is_relative_to(source)
     if overlap:
         raise ValueError(f"input {source} and output {output} must not overlap")
@@ -277,10 +277,10 @@ def _write_summaries(
     """Writes the files that are about the whole set."""
     kinds = masking.load_masks(settings).kinds
     if "yolo" in settings.labels:
-        images.write_bytes(output / labels.YOLO_NAMES, labels.yolo_yaml(kinds).encode())
+        files.write_bytes(output / labels.YOLO_NAMES, labels.yolo_yaml(kinds).encode())
     if "coco" in settings.labels:
         content = labels.coco(rows.rows(names), kinds)
-        images.write_bytes(output / labels.COCO, json.dumps(content).encode())
+        files.write_bytes(output / labels.COCO, json.dumps(content).encode())
     if not settings.landmark_file:
         photos = [name for name in names if images.is_image(name)]
         found = [_table_row(row) for row in rows.rows(photos)]
@@ -309,7 +309,7 @@ def check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:
                 f"{output} is not an empty folder, nor the output of an earlier run; "
                 "give a new folder"
             )
-        images.write_bytes(path, json.dumps(settings, indent=1).encode())
+        files.write_bytes(path, json.dumps(settings, indent=1).encode())
         return
     try:
         earlier = json.loads(path.read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import geometry, images, landmarks
+from maskarc import files, geometry, landmarks
 from maskarc.masks import labels, wearing
 
 NAME = "manifest.jsonl"
@@ -210,7 +210,7 @@ def write_below(output: pathlib.Path, name: str, content: bytes) -> None:
     path = output / name
     if not path.parent.resolve().is_relative_to(output.resolve()):
         raise ValueError(f"{name} would be written outside {output}: a link is in it")
-    images.write_bytes(path, content)
+    files.write_bytes(path, content)
 
 
 def _is_finished(output: pathlib.Path, row: dict[str, Any]) -> bool:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import images as image_files
-from maskarc import inference, mask_detection
+from maskarc import files, inference, mask_detection
 from maskarc.data import crops as crop_lib
 from maskarc.data import insightface_bin, protocols
 from maskarc.data import pairs as pair_lists
@@ -85,7 +84,7 @@ def evaluate_conditions(
         "images": conditions.outcomes(images),
     }
     text = json.dumps(result, indent=2, allow_nan=False)
-    image_files.write_bytes(output / "result.json", f"{text}\n".encode())
+    files.write_bytes(output / "result.json", f"{text}\n".encode())
     if report_to:
         run = report.Run(
             name=output.resolve().name,
