@@ -145,7 +145,7 @@ class Recognizer:
 
         Args:
           model: a name in `models.PRETRAINED`, or the run folder of a training.
-          detector: landmark back end; empty takes the first that is installed.
+          detector: landmark back end; empty takes the default.
           flip: add the embedding of the mirrored crop; without, no threshold is known.
           batch_size: crops a call of the network.
 

@@ -37,7 +37,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: masked_r29)",
     )
     parser.add_argument(
-        "--detector", default="", help="mesh, fan or dlib (default: the first there is)"
+        "--detector", default="", help="mesh, fast, fan or dlib (default: mesh)"
     )
     parser.add_argument(
         "--no-flip",

