@@ -24,7 +24,7 @@ lint: .venv/.dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .cache runs
 
 .venv/.train: setup.py
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'maskarc needs Python 3.11 or newer')"
