@@ -83,6 +83,7 @@ setuptools.setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE", "third_party/*"],
     python_requires=">=3.11",
     packages=setuptools.find_packages(include=["maskarc", "maskarc.*"]),
     package_data={
