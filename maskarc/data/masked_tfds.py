@@ -156,7 +156,9 @@ def _example(
     photo = images.read_image(source / name, max_pixels=settings.max_pixels)
     return result.row, {
         "image": _png(photo),
-        "masked_image": _png(images.decode_image(result.files[name], name)),
+        "masked_image": _png(
+            images.decode_image(result.files[result.row["result"]], name)
+        ),
         "mask": io.BytesIO(result.files[masking.extra_name("mask", name)]),
         "landmarks": np.array(face["landmarks"], np.float32),
         "box": np.array(face["box"], np.float32),

@@ -99,7 +99,7 @@ def coco(rows: Iterable[dict[str, Any]], kinds: Sequence[str]) -> dict[str, Any]
         if row["sha256"] is None:
             continue
         width, height = row["size"]
-        photo = {"id": len(photos) + 1, "file_name": row["path"]}
+        photo = {"id": len(photos) + 1, "file_name": row["result"]}
         photos.append(photo | {"width": width, "height": height})
         annotations += [
             {
