@@ -54,12 +54,6 @@ _ODD = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFF
 
 def whole_files() -> dict[str, bytes]:
     """A small picture in all formats and modes that can be written, by their names."""
-    try:
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    except ImportError:
-        pass
     PIL.Image.init()
     rng = np.random.default_rng(0)
     noise = PIL.Image.fromarray(rng.integers(0, 256, (4, 6, 3), np.uint8))
@@ -70,7 +64,7 @@ def whole_files() -> dict[str, bytes]:
     )
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
-    found = {}
+    found = _heic_files(picture, exif)
     for name, mode, options in ways:
         buffer = io.BytesIO()
         try:
@@ -80,6 +74,20 @@ def whole_files() -> dict[str, bytes]:
         found[" ".join([name, mode, *map(str, options.values())])[:40]] = (
             buffer.getvalue()
         )
+    return found
+
+
+def _heic_files(picture: PIL.Image.Image, exif: PIL.Image.Exif) -> dict[str, bytes]:
+    try:
+        import pillow_heif
+    except ImportError:
+        return {}
+    found = {}
+    for mode in ("RGB", "RGBA", "L", "I;16"):
+        buffer = io.BytesIO()
+        heif = pillow_heif.from_pillow(_converted(picture, mode))
+        heif.save(buffer, exif=exif.tobytes())
+        found[f"HEIF {mode}"] = buffer.getvalue()
     return found
 
 

@@ -154,11 +154,10 @@ def _example(
         return result.row, None
     [face, *_] = result.row["faces"]
     photo = images.read_image(source / name, max_pixels=settings.max_pixels)
+    masked = result.files[result.row["result"]]
     return result.row, {
         "image": _png(photo),
-        "masked_image": _png(
-            images.decode_image(result.files[result.row["result"]], name)
-        ),
+        "masked_image": _png(images.decode_image(masked, name)),
         "mask": io.BytesIO(result.files[masking.extra_name("mask", name)]),
         "landmarks": np.array(face["landmarks"], np.float32),
         "box": np.array(face["box"], np.float32),

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import files, geometry, landmarks
+from maskarc import files, geometry, images, landmarks
 from maskarc.masks import labels, wearing
 
 NAME = "manifest.jsonl"
@@ -152,7 +152,7 @@ class Manifest:
     def _parse(self, line: bytes, number: int) -> dict[str, Any]:
         try:
             row = json.loads(line)
-            if {"path", "outcome", "result", "sha256", "extras"} <= set(row):
+            if {"path", "outcome", "sha256", "extras"} <= set(row):
                 return row
         except (ValueError, TypeError):
             pass
@@ -220,7 +220,7 @@ def _is_finished(output: pathlib.Path, row: dict[str, Any]) -> bool:
     """Whether nothing is to be done for this photo."""
     files = dict(row["extras"])
     if row["sha256"]:
-        files[row["result"]] = row["sha256"]
+        files[images.writable_name(row["path"])] = row["sha256"]
     return row["outcome"] in _FINAL and all(
         (output / name).is_file() and _file_digest(output / name) == digest
         for name, digest in files.items()

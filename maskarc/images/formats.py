@@ -1,6 +1,8 @@
 """Which files are photos, and who opens them: by their names, and by what they hold."""
 
 import io
+import os
+import pathlib
 import re
 from collections.abc import Callable
 
@@ -14,7 +16,8 @@ import PIL.PpmImagePlugin
 import PIL.TiffImagePlugin
 import PIL.WebPImagePlugin
 
-from maskarc import pixels
+from maskarc import files
+from maskarc.images import pixels
 
 # Suffix → format of what is written.
 WRITTEN = {
@@ -41,6 +44,22 @@ JPEG = b"\xff\xd8\xff"
 _STAND_IN = re.compile(
     rf"({'|'.join(map(re.escape, _ONLY_READ))})(\.png)*$", re.IGNORECASE
 )
+
+
+def list_images(root: str | os.PathLike[str]) -> list[str]:
+    """Paths of the images below a folder, '/'-separated, relative and sorted.
+
+    The order does not depend on the machine. Hidden files and folders are left out.
+
+    Raises:
+      FileNotFoundError: the folder does not exist.
+    """
+    return [name for name in files.list_files(root) if is_image(name)]
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as an image's does."""
+    return pathlib.PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 def writable_name(name: str) -> str:

@@ -1,11 +1,8 @@
-"""Reading and writing photos safely: one decoder for the whole library.
+"""Reading photos: one decoder for the whole library.
 
-A photo is RGB uint8 [H, W, 3], upright (EXIF orientation applied). Files are only
-ever read; writing goes to a temporary name first, so that no half-written file is
-left behind. No setting of the program is changed, so that threads do not meet.
+No setting of the program is changed, so threads do not come across each other.
 """
 
-import io
 import os
 import pathlib
 import stat
@@ -16,18 +13,12 @@ import PIL.Image
 import PIL.ImageCms
 import PIL.ImageFile
 
-from maskarc import exif, files, formats, pixels
+from maskarc.images import exif, formats, pixels
 
 # About 11,500 × 11,500: 400 MB of RGB. Larger photos are refused before decoding.
 MAX_PIXELS = 2**27
 # As many as MAX_PIXELS take in 16-bit RGBA. Larger files are not read.
 MAX_BYTES = 2**30
-
-SUFFIXES = formats.SUFFIXES
-WRITTEN = frozenset(formats.WRITTEN)
-ImageError = pixels.ImageError
-to_photo = pixels.to_photo
-writable_name = formats.writable_name
 
 _PHOTOMETRIC, _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 262, 258, 281  # of TIFF
 _WHITE_IS_ZERO = 0
@@ -83,11 +74,13 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
         raise FileNotFoundError(f"no photo at {path}") from error
     except MemoryError as error:
         reason = f"there is not enough memory for its {status.st_size} bytes"
-        raise ImageError(f"{path.name}: {reason}") from error
+        raise pixels.ImageError(f"{path.name}: {reason}") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"{path.name}: the file cannot be read ({reason})") from error
-    raise ImageError(f"{path.name}: {reason}")
+        raise pixels.ImageError(
+            f"{path.name}: the file cannot be read ({reason})"
+        ) from error
+    raise pixels.ImageError(f"{path.name}: {reason}")
 
 
 def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -108,12 +101,12 @@ def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> np.
     try:
         return _decode(data, max_pixels)
     except Exception as error:  # decoders throw anything, such as ZeroDivisionError
-        raise ImageError(f"{name}: {_reason(error)}") from error
+        raise pixels.ImageError(f"{name}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
     match error:
-        case ImageError():
+        case pixels.ImageError():
             return str(error)
         case MemoryError():
             return "there is not enough memory to open it"
@@ -126,14 +119,14 @@ def _reason(error: Exception) -> str:
 
 def _decode(data: bytes, max_pixels: int) -> np.ndarray:
     if not data:
-        raise ImageError("the file is empty")
+        raise pixels.ImageError("the file is empty")
     metadata: exif.Info = {}
     if data.startswith(formats.JPEG):
         data, metadata = exif.split_jpeg(data)
     with formats.open_image(data) as image:
         width, height = image.size
         if width * height > max_pixels:
-            raise ImageError(
+            raise pixels.ImageError(
                 f"{width}×{height} pixels exceed the limit of {max_pixels}; scale the "
                 "photo down first"
             )
@@ -143,7 +136,7 @@ def _decode(data: bytes, max_pixels: int) -> np.ndarray:
         except (MemoryError, OSError) as error:
             if isinstance(error, OSError) and "out of memory" not in str(error):
                 raise
-            raise ImageError(
+            raise pixels.ImageError(
                 f"there is not enough memory for its {width}×{height} pixels"
             ) from error
         if image.format == "TIFF":
@@ -213,54 +206,8 @@ def _deepened(image: PIL.Image.Image, data: bytes) -> PIL.Image.Image:
         return image
     deep = _by_opencv(data, cv2.IMREAD_UNCHANGED)
     if deep is None or not np.array_equal(deep[..., 2::-1] >> 8, colours):
-        raise ImageError(
+        raise pixels.ImageError(
             "its 16-bit colours use the lower bits alone; save it as PNG or at 8 bits"
         )
     rgba[..., :3] = pixels.eight_bits(deep[..., 2::-1])
     return PIL.Image.fromarray(rgba)
-
-
-def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
-    """Writes uint8[H, W, 3|4] RGB(A) or [H, W] atomically; the suffix sets the format.
-
-    JPEG is written at quality 95. Missing folders are made.
-
-    Raises:
-      ValueError: an unknown suffix or an array that is not uint8.
-    """
-    path = pathlib.Path(path)
-    files.write_bytes(path, encode_image(image, path.name))
-
-
-def encode_image(image: np.ndarray, name: str) -> bytes:
-    """The bytes that `write_image` writes to a file of this name.
-
-    Raises:
-      ValueError: an unknown suffix or an array that is not uint8.
-    """
-    suffix = pathlib.PurePath(name).suffix.lower()
-    if suffix not in WRITTEN:
-        raise ValueError(
-            f"cannot write {name}: expected one of {', '.join(sorted(WRITTEN))}"
-        )
-    if image.dtype != np.uint8:
-        raise ValueError(f"expected a uint8 image, got {image.dtype}")
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(image).save(buffer, formats.WRITTEN[suffix], quality=95)
-    return buffer.getvalue()
-
-
-def list_images(root: str | os.PathLike[str]) -> list[str]:
-    """Paths of the images below a folder, '/'-separated, relative and sorted.
-
-    The order does not depend on the machine. Hidden files and folders are left out.
-
-    Raises:
-      FileNotFoundError: the folder does not exist.
-    """
-    return [name for name in files.list_files(root) if is_image(name)]
-
-
-def is_image(name: str) -> bool:
-    """Whether a file's name ends as an image's does."""
-    return pathlib.PurePosixPath(name).suffix.lower() in SUFFIXES
