@@ -6,7 +6,6 @@ recognizer.verify("bare.jpg", "masked.jpg").is_same
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
@@ -175,7 +174,7 @@ class Recognizer:
         """Embeds the main face of each photo.
 
         Args:
-          photos: paths, or images uint8[H, W, 3] RGB.
+          photos: paths, or images (`images.to_photo`).
           against_masked: also put bare faces into masks, for `Embedded.in_masks`; they
             take three times as long.
           progress: show a bar.
@@ -309,12 +308,10 @@ class Recognizer:
     def _look(self, photo: Photo) -> _Looked:
         """The main face of a photo, or why there is none."""
         try:
-            image = photo if isinstance(photo, np.ndarray) else _read(photo)
-            if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
-                raise images.ImageError(
-                    f"expected an image uint8[H, W, 3], got {image.dtype} of shape "
-                    f"{image.shape}"
-                )
+            if isinstance(photo, np.ndarray):
+                image = images.to_photo(photo)
+            else:
+                image = images.read_image(photo)
             faces = self.detector(image)
         except (images.ImageError, OSError) as error:
             return _Looked(outcome=UNREADABLE, reason=str(error))
@@ -406,10 +403,6 @@ def _faces(embedded: Sequence[Embedded]) -> masked_views.Faces:
         is_masked=np.array([one.masked >= masked_views.LEAST for one in embedded]),
         commonness=np.array([one.commonness for one in embedded], np.float32),
     )
-
-
-def _read(path: str | os.PathLike[str]) -> np.ndarray:
-    return images.read_image(pathlib.Path(path))
 
 
 def _unit(embedding: np.ndarray) -> np.ndarray:

@@ -13,6 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from maskarc import images
+
 FORMATS = ("coco", "yolo")
 COCO, YOLO_NAMES = "coco.json", "data.yaml"
 # A pixel belongs to a mask that covers at least half of it.
@@ -99,7 +101,7 @@ def coco(rows: Iterable[dict[str, Any]], kinds: Sequence[str]) -> dict[str, Any]
         if row["sha256"] is None:
             continue
         width, height = row["size"]
-        photo = {"id": len(photos) + 1, "file_name": row["path"]}
+        photo = {"id": len(photos) + 1, "file_name": images.writable_name(row["path"])}
         photos.append(photo | {"width": width, "height": height})
         annotations += [
             {

@@ -217,17 +217,19 @@ def _mask_faces(
     put_on = [w for w in worn if isinstance(w, wearing.Worn)]
     if not put_on:
         return MaskedPhoto(row=row | {"reason": str(worn[0])})
-    content = images.encode_image(result, name)
+    written = images.writable_name(name)
+    content = images.encode_image(result, written)
     files = _extras(photo, result, records, put_on, name, settings)
     if "yolo" in settings.labels:
         text = labels.yolo_text(records, (width, height), masks.kinds)
-        files[labels.yolo_name(name)] = text.encode()
+        files[labels.yolo_name(written)] = text.encode()
     row |= {
         "outcome": manifest.MASKED,
+        "result": written,
         "sha256": _digest(content),
         "extras": {path: _digest(extra) for path, extra in files.items()},
     }
-    return MaskedPhoto(row=row, files={name: content, **files})
+    return MaskedPhoto(row=row, files={written: content, **files})
 
 
 def _extras(
