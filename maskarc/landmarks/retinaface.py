@@ -45,10 +45,10 @@ class RetinaFace:
             np.concatenate(rows) for rows in zip(*map(_rows, maps), strict=True)
         )
         # The softmax of two: one number tells how far the face is ahead.
-        confidence = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-        keep = confidence > self.score_threshold
+        ahead = logits[:, 1] - logits[:, 0]
+        keep = ahead > np.log(self.score_threshold / (1 - self.score_threshold))
+        confidence = 1 / (1 + np.exp(-ahead[keep]))
         anchors = _anchors(height, width)[keep]
-        confidence = confidence[keep]
         centre, size = anchors[:, :2], anchors[:, 2:]
         middle = centre + boxes[keep, :2] * _CENTRE_VARIANCE * size
         extent = size * np.exp(boxes[keep, 2:] * _SIZE_VARIANCE)
