@@ -7,10 +7,10 @@ from collections.abc import Iterator
 # Extra → what it is for, and the modules that it brings.
 EXTRAS = {
     "train": (
-        "training, evaluation, packed sets",
+        "training, evaluation and packed sets",
         ("array_record", "grain", "jinja2", "matplotlib", "tensorboardX"),
     ),
-    "fast": ("faces found by onnxruntime", ("onnxruntime",)),
+    "fast": ("detectors run by onnxruntime", ("onnxruntime",)),
     "heif": ("HEIC photos", ("pillow_heif",)),
     "onnx": ("ONNX and StableHLO files", ("onnx", "onnxruntime", "flatbuffers")),
     "torch": ("PyTorch's files", ("torch",)),
@@ -31,16 +31,16 @@ def needed(extra: str) -> Iterator[None]:
     Raises:
       ImportError: what is imported inside is not there, or cannot be loaded.
 
-    >>> with needed("train"):
-    ...     import tensorboardX_of_another_planet
+    >>> with needed("onnx"):  # doctest: +ELLIPSIS
+    ...     import unheard_of
     Traceback (most recent call last):
-    ImportError: training, evaluation, packed sets: pip install 'maskarc[train]' (No ...
+    ImportError: ONNX and StableHLO files need: pip install 'maskarc[onnx]' (...)
     """
     try:
         yield
     except ImportError as error:
         raise ImportError(
-            f"{EXTRAS[extra][0]}: pip install 'maskarc[{extra}]' ({error})",
+            f"{EXTRAS[extra][0]} need: pip install 'maskarc[{extra}]' ({error})",
             name=error.name,
         ) from error
 

@@ -7,14 +7,17 @@ import csv
 import json
 import pathlib
 
-import matplotlib.axes
-import matplotlib.figure
-import matplotlib.ticker
 import numpy as np
 
+from maskarc import extras
 from maskarc.ablation import grid, held_out, records
 from maskarc.ablation import table as table_lib
 from maskarc.evaluation import plots
+
+with extras.needed("train"):
+    import matplotlib.axes
+    import matplotlib.figure
+    import matplotlib.ticker
 
 # Of metrics.csv: the accuracy on pairs that a training measures on its way.
 PERIODIC = "verification_accuracy"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import models
+from maskarc import extras, models
 from maskarc.convert import failure, torch_state
 
 _MOST_BYTES = 2**31  # of a protocol buffer
@@ -117,11 +117,9 @@ def _read(path: pathlib.Path) -> list[_Node]:
         raise FileNotFoundError(f"no weights at {path}")
     if path.stat().st_size > _MOST_BYTES:
         raise failure.WeightsError(f"{path.name}: larger than {_MOST_BYTES} bytes")
-    try:
+    with extras.needed("onnx"):
         import onnx
         from google.protobuf import message
-    except ImportError as error:
-        raise ImportError("ONNX files need: pip install 'maskarc[onnx]'") from error
     try:
         graph = onnx.load(path, load_external_data=False).graph
     except message.DecodeError as error:

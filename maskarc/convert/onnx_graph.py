@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from maskarc import models
+from maskarc import extras, models
 from maskarc.convert import own_file
 from maskarc.models import platform
 
@@ -36,10 +36,8 @@ def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
       ImportError: onnx is missing.
       NotImplementedError: the model has an operation that is not known here.
     """
-    try:
+    with extras.needed("onnx"):
         import onnx
-    except ImportError as error:
-        raise ImportError("ONNX files need: pip install 'maskarc[onnx]'") from error
     backbone = weights.backbone
     options = {k: v for k, v in backbone.options if k != "dtype"}
     backbone = models.create(backbone.name, **options)

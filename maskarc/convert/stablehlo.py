@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import export
 
+from maskarc import extras
 from maskarc.convert import own_file
 from maskarc.models import platform
 
@@ -36,4 +37,6 @@ def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
         program = export.export(embed, platforms=PLATFORMS)(crops)
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(program.serialize())
+    with extras.needed("onnx"):  # jax writes them with flatbuffers
+        content = program.serialize()
+    path.write_bytes(content)

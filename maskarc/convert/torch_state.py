@@ -19,7 +19,7 @@ import numpy as np
 import safetensors
 from safetensors import numpy as safe_numpy
 
-from maskarc import models
+from maskarc import extras, models
 from maskarc.convert import adaface, failure
 
 # Larger files, or archives that hold more, are refused.
@@ -132,10 +132,8 @@ def _read_safetensors(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _read_torch(path: pathlib.Path) -> dict[str, Any]:
-    try:
+    with extras.needed("torch"):
         import torch
-    except ImportError as error:
-        raise ImportError("PyTorch files need: pip install 'maskarc[torch]'") from error
     _check_archive(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # of a pickle's version

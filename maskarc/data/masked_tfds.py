@@ -22,11 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import files, images
+from maskarc import extras, files, images
 from maskarc.masks import bulk, manifest, masking
 
 NAME = "masked_faces"
-_INSTALL = "preparing tfds data sets needs: pip install 'maskarc[tfds]'"
 
 
 def prepare(
@@ -178,8 +177,6 @@ def _png(image: np.ndarray) -> io.BytesIO:
 
 
 def _import_tfds() -> Any:
-    try:
+    with extras.needed("tfds"):
         import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ImportError(_INSTALL) from error
     return tfds

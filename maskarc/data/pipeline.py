@@ -8,10 +8,13 @@ and neither depends on how many threads or worker processes read.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import grain
 import numpy as np
 
+from maskarc import extras
 from maskarc.data import balance, joined, sources
+
+with extras.needed("train"):
+    import grain
 
 Batch = dict[str, np.ndarray]
 

@@ -23,9 +23,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from array_record.python import array_record_data_source, array_record_module
 
-from maskarc import images
+from maskarc import extras, images
+
+with extras.needed("train"):
+    from array_record.python import array_record_data_source, array_record_module
 
 INDEX, MANIFEST = "index.json", "manifest.jsonl"
 SHARDS, RECORDIO = "shards", "recordio"

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from maskarc import files, images
+from maskarc import extras, files, images
 from maskarc.landmarks import table as landmark_table
 
 _LISTING_HEADER = ["name", "label", "identity"]
@@ -239,12 +239,8 @@ class TfdsFaces:
           ImportError: tensorflow-datasets is missing.
           ValueError: a feature is missing.
         """
-        try:
+        with extras.needed("tfds"):
             import tensorflow_datasets as tfds
-        except ImportError as error:
-            raise ImportError(
-                "reading tfds data sets needs: pip install 'maskarc[tfds]'"
-            ) from error
         builder = tfds.builder(name, data_dir=data_dir)
         features = builder.info.features
         if missing := {"image", "label", "landmarks"} - set(features):

@@ -9,13 +9,15 @@ import functools
 from typing import Any
 
 import cv2
-import grain
 import numpy as np
 
-from maskarc import alignment
+from maskarc import alignment, extras
 from maskarc.landmarks import canonical, layouts
 from maskarc.masks import mixture, wearing
 from maskarc.masks import types as mask_types
+
+with extras.needed("train"):
+    import grain
 
 Element = dict[str, Any]
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from maskarc import alignment
+from maskarc import alignment, extras
 
 # What a command names a Python function by.
 CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -185,10 +185,8 @@ def load_onnx(
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no ONNX file at {path}")
-    try:
+    with extras.needed("onnx"):
         import onnxruntime
-    except ImportError as error:
-        raise ImportError("ONNX files need: pip install 'maskarc[onnx]'") from error
     try:
         session = onnxruntime.InferenceSession(
             str(path), providers=["CPUExecutionProvider"]
@@ -254,10 +252,8 @@ def _input(session: Any, name: str, wanted: int) -> tuple[bool, int, int, str]:
 
 def _scales_itself(path: pathlib.Path) -> bool:
     """Whether the graph begins with subtraction and scaling, as MXNet exports do."""
-    try:
+    with extras.needed("onnx"):
         import onnx
-    except ImportError as error:
-        raise ImportError("ONNX files need: pip install 'maskarc[onnx]'") from error
     nodes = onnx.load(path, load_external_data=False).graph.node[:8]
     return {"Sub", "Mul"} <= {node.op_type for node in nodes}
 

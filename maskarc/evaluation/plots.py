@@ -10,12 +10,15 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-import matplotlib.axes
-import matplotlib.figure
-import matplotlib.ticker
 import numpy as np
 
+from maskarc import extras
 from maskarc.evaluation import protocol, verification
+
+with extras.needed("train"):
+    import matplotlib.axes
+    import matplotlib.figure
+    import matplotlib.ticker
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from maskarc import extras
 from maskarc.landmarks import types
 
 _MODEL = "models/shape_predictor_68_face_landmarks.dat"
-_INSTALL = "the 'dlib' detector needs {}: pip install 'maskarc[dlib]'"
 # dlib's objects hold scratch space: one thread at a time.
 _LOCK = threading.Lock()
 
@@ -71,14 +71,13 @@ class DlibDetector:
 @functools.lru_cache(maxsize=1)
 def _models() -> tuple[Any, Any]:
     """The face finder and the shape predictor, loaded once a process."""
-    try:
+    with extras.needed("dlib"):
         import dlib
-    except ImportError as error:
-        raise ImportError(_INSTALL.format("dlib-bin")) from error
     # Found, not imported: the package would want pkg_resources.
     spec = importlib.util.find_spec("face_recognition_models")
     folders = (spec and spec.submodule_search_locations) or []
     models = [path for f in folders if (path := pathlib.Path(f, _MODEL)).is_file()]
-    if not models:
-        raise ImportError(_INSTALL.format("face-recognition-models"))
+    with extras.needed("dlib"):
+        if not models:
+            raise ImportError("no face-recognition-models")
     return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(models[0]))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from maskarc import extras
 from maskarc.landmarks import types
 
 # The network and its face finder are not made for concurrent calls.
@@ -74,12 +75,8 @@ class FanDetector:
 
 @functools.lru_cache(maxsize=2)
 def _network(face_detector: str, device: str, flip_input: bool, compiled: bool) -> Any:
-    try:
+    with extras.needed("fan"):
         import face_alignment
-    except ImportError as error:
-        raise ImportError(
-            "the 'fan' detector needs face-alignment: pip install 'maskarc[fan]'"
-        ) from error
     return face_alignment.FaceAlignment(
         face_alignment.LandmarksType.TWO_D,
         device=device,

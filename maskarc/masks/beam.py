@@ -9,10 +9,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from maskarc import images
+from maskarc import extras, images
 from maskarc.masks import bulk, labels, manifest, masking
-
-_INSTALL = "the Beam pipeline needs apache-beam: pip install 'maskarc[beam]'"
 
 
 def mask_files(
@@ -173,9 +171,7 @@ def _place(folder: str) -> str:
 
 
 def _import_beam() -> Any:
-    try:
+    with extras.needed("beam"):
         import apache_beam
         import apache_beam.options.pipeline_options
-    except ImportError as error:
-        raise ImportError(_INSTALL) from error
     return apache_beam

@@ -4,9 +4,7 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
-import grain
-
-from maskarc import landmarks
+from maskarc import extras, landmarks
 from maskarc.data import (
     joined,
     record_faces,
@@ -20,6 +18,9 @@ from maskarc.data import (
 from maskarc.masks import mixture
 from maskarc.train import config as config_lib
 from maskarc.train import teaching
+
+with extras.needed("train"):
+    import grain
 
 
 def create_source(

@@ -5,7 +5,10 @@ import math
 import pathlib
 from collections.abc import Mapping
 
-import tensorboardX
+from maskarc import extras
+
+with extras.needed("train"):
+    import tensorboardX
 
 FIELDS = (
     "step",

@@ -6,13 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
-import matplotlib.axes
-import matplotlib.figure
 import numpy as np
 
+from maskarc import extras
 from maskarc.evaluation import protocol, rates, scored, verification
 from maskarc.evaluation.report import tables
+
+with extras.needed("train"):
+    import matplotlib
+    import matplotlib.axes
+    import matplotlib.figure
 
 # Stand for colours of the page's style sheet, light or dark; see `_svg`.
 _INK, _RULE = "#0000a0", "#0000b0"

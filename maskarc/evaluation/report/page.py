@@ -6,12 +6,14 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import jinja2
-
+from maskarc import extras
 from maskarc.evaluation.report import charts as chart_lib
 from maskarc.evaluation.report import pictures as picture_lib
 from maskarc.evaluation.report import tables as table_lib
 from maskarc.evaluation.report import words
+
+with extras.needed("train"):
+    import jinja2
 
 # Longer tables are folded up.
 LONG = 16

@@ -12,6 +12,8 @@ import threading
 import cv2
 import numpy as np
 
+from maskarc import extras
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Network:
@@ -108,12 +110,8 @@ def _opencv(name: str) -> cv2.dnn.Net:
 
 @functools.cache
 def _onnxruntime(name: str):
-    try:
+    with extras.needed("fast"):
         import onnxruntime
-    except ImportError as error:
-        raise ImportError(
-            "the detector 'fast' needs onnxruntime: pip install 'maskarc[fast]'"
-        ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # More threads gain little on so small a network, and lose much on busy machines.
