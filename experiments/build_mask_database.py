@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     )
     counts = collections.Counter(outcome.outcome for outcome in outcomes)
     print(
-        f"{len(outcomes)} photos:",
+        f"{len(outcomes)} files:",
         ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()),
         f"→ {_OUTPUT.value}",
     )

@@ -47,4 +47,6 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    launch.run(main)
+    launch.run(
+        main, kept="the landmarks found so far are kept; repeat the command to go on"
+    )

@@ -6,6 +6,7 @@ left behind.
 """
 
 import io
+import logging
 import os
 import pathlib
 import warnings
@@ -23,6 +24,8 @@ MAX_PIXELS = 2**27
 _MAX_PLAIN_BYTES = 2**28
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+NO_PHOTO = f"its name ends in none of {', '.join(sorted(SUFFIXES))}"
 
 # EXIF orientation → what makes the image upright.
 _TURNS = {
@@ -166,7 +169,7 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
       ValueError: an unknown suffix or an array that is not uint8.
     """
     path = pathlib.Path(path)
-    files.write_bytes(path, encode_image(image, path.name))
+    files.write_bytes(path, encode_image(image, path.name), sync=False)
 
 
 def encode_image(image: np.ndarray, name: str) -> bytes:
@@ -189,14 +192,33 @@ def encode_image(image: np.ndarray, name: str) -> bytes:
 
 
 def list_images(root: str | os.PathLike[str]) -> list[str]:
-    """Paths of the images below a folder, '/'-separated, relative and sorted.
+    """Paths of the photos below a folder, '/'-separated, relative and sorted.
 
-    The order does not depend on the machine. Hidden files and folders are left out.
+    The order does not depend on the machine. What else is there is logged.
 
     Raises:
-      FileNotFoundError: the folder does not exist.
+      As `list_photos`.
     """
-    return [name for name in files.list_files(root) if is_image(name)]
+    listing = list_photos(root)
+    for line in listing.lines():
+        logging.getLogger(__name__).warning("%s: %s", root, line)
+    return list(listing.names)
+
+
+def list_photos(root: str | os.PathLike[str]) -> files.Listing:
+    """Lists a folder; files that are no photos by their names are ignored.
+
+    Raises:
+      As `files.list_folder`.
+    """
+    return files.list_folder(root).only(is_image, NO_PHOTO)
+
+
+def list_photo(path: str | os.PathLike[str]) -> files.Listing:
+    """The listing of one photo, below its folder."""
+    name = pathlib.Path(path).name
+    alone = files.Listing(names=(name,), ignored={}, unreadable={}, linked={})
+    return alone.only(is_image, NO_PHOTO)
 
 
 def is_image(name: str) -> bool:

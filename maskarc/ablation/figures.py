@@ -4,7 +4,6 @@ Each function writes one PNG, without pyplot.
 """
 
 import csv
-import json
 import pathlib
 
 import matplotlib.axes
@@ -12,6 +11,7 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
+from maskarc import files
 from maskarc.ablation import grid, held_out, records
 from maskarc.ablation import table as table_lib
 from maskarc.evaluation import plots
@@ -53,7 +53,7 @@ def draw_table(path: pathlib.Path, whole: grid.Grid, rows: list[table_lib.Row]) 
         names = [row.cell.title if first else "" for row in rows]
         axes.set_yticks(range(len(rows)), names, fontsize=9)
         axes.set_xlabel("%", fontsize=9)
-    figure.savefig(path, dpi=150, format="png")
+    plots.save(figure, path)
 
 
 def _draw_score(
@@ -126,7 +126,7 @@ def draw_curves(
         frameon=False,
         fontsize=9,
     )
-    figure.savefig(path, dpi=150, format="png")
+    plots.save(figure, path)
 
 
 def _draw_mean(
@@ -167,8 +167,8 @@ def _loss(folder: pathlib.Path) -> Series:
 def _accuracy(folder: pathlib.Path) -> Series:
     steps, values = _column(folder / "metrics.csv", PERIODIC)
     if not len(steps) and (folder / records.SCORES).exists():
-        text = (folder / records.SCORES).read_text(encoding="utf-8")
-        curve = np.array(json.loads(text)["curve"], float).reshape(-1, 2)
+        scores = files.read_json(folder / records.SCORES)
+        curve = np.array(scores["curve"], float).reshape(-1, 2)
         steps, values = curve[:, 0], curve[:, 1]
     return steps, 100 * values
 

@@ -5,9 +5,11 @@ in its outline, or given, or dragged into place on a web page of this machine's 
 """
 
 import argparse
+import os
 import pathlib
 
 HELP = "add a PNG of a mask to a database"
+KEPT = "the database is as it was"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Adds the mask and prints its anchors."""
-    from maskarc import images
+    from maskarc import files, images
     from maskarc.masks import anchor_page, database, own
 
     path = pathlib.Path(arguments.png)
     if not path.is_file():
         raise FileNotFoundError(f"no picture at {path}")
+    for output in filter(None, (arguments.database, arguments.preview)):
+        if os.path.exists(output) and path.samefile(output):
+            raise ValueError(f"{output} is the picture itself; give another name")
+        files.check_place(output)
     png, name = path.read_bytes(), arguments.name or path.stem
     anchors = _parse(arguments.anchors)
     if anchors is None:

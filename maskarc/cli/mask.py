@@ -8,6 +8,7 @@ import argparse
 import os
 
 HELP = "put masks on the faces of photos"
+KEPT = "the photos masked so far are kept; repeat the command to go on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

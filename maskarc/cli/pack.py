@@ -8,6 +8,7 @@ import argparse
 import os
 
 HELP = "pack photos into shards or InsightFace's .rec"
+KEPT = "the landmarks and parts made so far are kept; repeat the command to go on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,12 +5,12 @@ on XLA take.
 """
 
 import os
-import pathlib
 
 import jax
 import jax.numpy as jnp
 from jax import export
 
+from maskarc import files
 from maskarc.convert import own_file
 from maskarc.models import platform
 
@@ -34,6 +34,4 @@ def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
     crops = jax.ShapeDtypeStruct((batch, size, size, 3), jnp.uint8)
     with platform.portable():
         program = export.export(embed, platforms=PLATFORMS)(crops)
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(program.serialize())
+    files.write_bytes(path, bytes(program.serialize()))

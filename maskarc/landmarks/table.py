@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tqdm
 
+from maskarc import files as file_lib
 from maskarc import images
 from maskarc.landmarks import files, layouts, types
 
@@ -144,9 +145,11 @@ def detect_folder(
       ValueError: the detector has layout "5", a name occurs twice, or `save_to` is not
         a landmark file or has another suffix than .npz, .csv or .json.
     """
+    if not os.path.isdir(root):
+        raise FileNotFoundError(f"no folder at {os.fspath(root)!r}")
     root = pathlib.Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f"no folder at {root}")
+    if names is not None:
+        file_lib.check_many(names, "photos")
     names = images.list_images(root) if names is None else list(names)
     if known is None and save_to is not None and os.path.exists(save_to):
         known = LandmarkTable.load(save_to)
@@ -173,7 +176,7 @@ def detect_folder(
 
 
 def _detect_file(detector: types.Detector, root: pathlib.Path, name: str) -> files.Row:
-    stamp = _stamp(root / name)  # before it is read: a later change is noticed
+    stamp = file_lib.stamp(root / name)  # before it is read: a later change is noticed
     try:
         image = images.read_image(root / name)
     except (images.ImageError, OSError) as error:
@@ -186,15 +189,6 @@ def _detect_file(detector: types.Detector, root: pathlib.Path, name: str) -> fil
     return files.Row(name=name, outcome=OK, points=points, stamp=stamp)
 
 
-def _stamp(path: pathlib.Path) -> str:
-    """Size in bytes and time of change in nanoseconds; "absent" where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return "absent"
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
 def _has_changed(path: pathlib.Path, stamp: str) -> bool:
     """Whether a file is another one than when the stamp was taken."""
-    return bool(stamp) and _stamp(path) not in (stamp, "absent")
+    return bool(stamp) and file_lib.stamp(path) not in (stamp, "absent")

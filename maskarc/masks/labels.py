@@ -13,6 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from maskarc import files
+
 FORMATS = ("coco", "yolo")
 COCO, YOLO_NAMES = "coco.json", "data.yaml"
 # A pixel belongs to a mask that covers at least half of it.
@@ -57,7 +59,7 @@ def polygons(alpha: np.ndarray) -> list[list[float]]:
 
 def yolo_name(name: str) -> str:
     """The path of a photo's YOLO labels, which lie beside it."""
-    return pathlib.PurePosixPath(name).with_suffix(".txt").as_posix()
+    return files.fitted(pathlib.PurePosixPath(name).with_suffix(".txt").as_posix())
 
 
 def yolo_text(
