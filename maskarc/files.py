@@ -99,8 +99,7 @@ def list_folder(root: str | os.PathLike[str]) -> Listing:
       ValueError: the path is empty.
       OSError: the folder itself cannot be listed.
     """
-    if not os.fspath(root):
-        raise ValueError("expected a folder, got an empty path")
+    root = given(root)
     if not os.path.isdir(root):
         raise FileNotFoundError(f"no folder at {root}")
     names: list[str] = []
@@ -148,6 +147,17 @@ def list_folder(root: str | os.PathLike[str]) -> Listing:
         unreadable=unreadable,
         linked=linked,
     )
+
+
+def given(path: str | os.PathLike[str]) -> pathlib.Path:
+    """A path that a user gave; an empty one would be the folder of the process.
+
+    Raises:
+      ValueError: it is empty.
+    """
+    if not os.fspath(path):
+        raise ValueError("expected a file or a folder, got an empty path")
+    return pathlib.Path(path)
 
 
 def check_apart(
@@ -227,12 +237,16 @@ def replaced(
         raise
 
 
-def check_place(path: str | os.PathLike[str]) -> None:
+def check_place(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
     """Makes sure, before the work, that a file can be written; makes its folder.
 
     Raises:
       OSError: it cannot.
+      ValueError: it is one of the inputs.
     """
+    for source in inputs if os.path.exists(path) else ():
+        if os.path.exists(source) and os.path.samefile(path, source):
+            raise ValueError(f"{path} is the input; give the output another name")
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file")
     with contextlib.suppress(_Tried), replaced(path, sync=False) as aside:

@@ -5,7 +5,6 @@ in its outline, or given, or dragged into place on a web page of this machine's 
 """
 
 import argparse
-import os
 import pathlib
 
 HELP = "add a PNG of a mask to a database"
@@ -51,9 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"no picture at {path}")
     for output in filter(None, (arguments.database, arguments.preview)):
-        if os.path.exists(output) and path.samefile(output):
-            raise ValueError(f"{output} is the picture itself; give another name")
-        files.check_place(output)
+        files.check_place(output, path)
     png, name = path.read_bytes(), arguments.name or path.stem
     anchors = _parse(arguments.anchors)
     if anchors is None:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import TextIO
 
@@ -49,14 +49,23 @@ def run(
             print(f"error: {error}", file=sys.stderr)
             code = 1
         else:
-            interruption.forget()
+            interruption.end()
             raise
         _flush_or_drop()
+    interruption.end()
     if code == INTERRUPTED:
         print(interruption.message, file=sys.stderr, flush=True)
-    else:
-        interruption.forget()
     return code
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """Says how many files had which outcome.
+
+    >>> tally({"ok": 3, "ignored": 1, "no_face": 0})
+    '4 files: 1 ignored, 3 ok'
+    """
+    outcomes = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if n)
+    return f"{sum(counts.values())} files: {outcomes}"
 
 
 class _Interruption:
@@ -76,10 +85,11 @@ class _Interruption:
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._note)
 
-    def forget(self) -> None:
-        """Gives the signal back."""
+    def end(self) -> None:
+        """Gives the signal back; ignores it where the process is about to end by it."""
         if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
+            after = signal.SIG_IGN if self.came else self._before
+            signal.signal(signal.SIGINT, after)  # type: ignore[arg-type]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del number, frame

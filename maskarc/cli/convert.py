@@ -36,9 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
             f"expected an output that ends in {' or '.join(_SUFFIXES)}, got "
             f"{output.name!r}"
         )
-    if output.exists() and output.samefile(arguments.source):
-        raise ValueError(f"{output} is the model itself; give the output another name")
-    files.check_place(output)
+    files.check_place(output, arguments.source)
     weights = inference.load_weights(arguments.source, model=arguments.architecture)
     if output.suffix == ".stablehlo":
         stablehlo.save(output, weights)

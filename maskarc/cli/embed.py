@@ -11,7 +11,7 @@ import argparse
 import collections
 import pathlib
 
-from maskarc.cli import verify
+from maskarc.cli import console, verify
 
 # Photos between two looks at the clock, for saving.
 _AT_ONCE = 128
@@ -44,14 +44,14 @@ def run(arguments: argparse.Namespace) -> None:
     from maskarc import embeddings_file, files, images, recognizer
     from maskarc.landmarks import registry
 
-    source, output = pathlib.Path(arguments.input), pathlib.Path(arguments.output)
+    source, output = files.given(arguments.input), pathlib.Path(arguments.output)
     files.check_npz(output)
     if source.is_file():
         root, listing = source.parent, images.list_photo(source)
     else:
         root, listing = source, images.list_photos(source)
     listing.check_any(source)
-    files.check_place(output)  # before the work, not after it
+    files.check_place(output, source)  # before the work, not after it
     loaded = verify.load(arguments)
     kept = embeddings_file.EmbeddingsFile(
         root,
@@ -88,8 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     counts = collections.Counter(one.outcome for one in embedded)
     counts["ignored"] += len(listing.ignored)
     counts[recognizer.UNREADABLE] += len(listing.unreadable)
-    outcomes = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if n)
-    print(f"{counts.total()} files: {outcomes} → {output}")
+    print(f"{console.tally(counts)} → {output}")
     for line in listing.lines():
         print(f"  {line}")
     for name, one in zip(listing.names, embedded, strict=True):

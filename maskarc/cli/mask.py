@@ -7,6 +7,8 @@ what became of each file.
 import argparse
 import os
 
+from maskarc.cli import console
+
 HELP = "put masks on the faces of photos"
 KEPT = "the photos masked so far are kept; repeat the command to go on"
 
@@ -124,5 +126,4 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _report(counts: dict[str, int], output: str) -> None:
-    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    print(f"{sum(counts.values())} files: {outcomes} → {output}")
+    print(f"{console.tally(counts)} → {output}")

@@ -60,7 +60,7 @@ def prepare(
     """
     tfds = _import_tfds()
     settings = masking.with_detector(masking.Settings(save_mask=True, **options))
-    source, data_dir = pathlib.Path(source).resolve(), pathlib.Path(data_dir).resolve()
+    source, data_dir = files.given(source).resolve(), files.given(data_dir).resolve()
     if (data_dir / NAME).exists():
         raise ValueError(f"{data_dir / NAME} exists; give another data_dir")
     listing = images.list_photos(source)

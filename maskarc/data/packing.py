@@ -128,7 +128,7 @@ def pack_folder(
     settings = Settings(**options)
     if threads < 1:
         raise ValueError(f"expected 1 thread or more, got {threads}")
-    root, output = pathlib.Path(source).resolve(), pathlib.Path(output).resolve()
+    root, output = files.given(source).resolve(), files.given(output).resolve()
     listing = images.list_photos(root)
     files.check_apart(root, output, listing.linked)
     listing.check_any(root)

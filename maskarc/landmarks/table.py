@@ -145,9 +145,9 @@ def detect_folder(
       ValueError: the detector has layout "5", a name occurs twice, or `save_to` is not
         a landmark file or has another suffix than .npz, .csv or .json.
     """
-    if not os.path.isdir(root):
-        raise FileNotFoundError(f"no folder at {os.fspath(root)!r}")
-    root = pathlib.Path(root)
+    root = file_lib.given(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f"no folder at {root}")
     if names is not None:
         file_lib.check_many(names, "photos")
     names = images.list_images(root) if names is None else list(names)

@@ -159,9 +159,7 @@ def prepare(
     Raises:
       As `mask_folder`; nothing is written then.
     """
-    root, listing, output = _places(
-        pathlib.Path(source), pathlib.Path(output), settings
-    )
+    root, listing, output = _places(files.given(source), files.given(output), settings)
     masks = load_afresh(settings)
     summary = dataclasses.asdict(settings) | {"labels": list(settings.labels)}
     check_settings(output, summary | {"masks_digest": masks.digest()})
