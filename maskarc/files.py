@@ -16,6 +16,7 @@ put the bytes back, so that a table finds its photos again.
 import contextlib
 import csv
 import dataclasses
+import errno
 import hashlib
 import io
 import json
@@ -217,7 +218,12 @@ def replaced(
       OSError: it cannot be written, such as for lack of space.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(
+            errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename
+        ) from error
     # Of one length, so that it fits where the file's own name is a long one.
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     aside = path.with_name(f".{digest}.partial")
@@ -327,7 +333,7 @@ def read_csv(path: str | os.PathLike[str]) -> list[list[str]]:
       ValueError: not CSV.
     """
     # Listings of earlier versions hold the bytes themselves.
-    text = pathlib.Path(path).read_text("utf-8-sig", "surrogateescape")
+    text = pathlib.Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
     try:
         return list(csv.reader(io.StringIO(unescaped(text), newline=""), strict=True))
     except csv.Error as error:

@@ -23,6 +23,8 @@ MAX_PIXELS = 2**27
 # Longer JPEG files are not read into memory as a whole.
 _MAX_PLAIN_BYTES = 2**28
 
+_LOG = logging.getLogger(__name__)
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 NO_PHOTO = f"its name ends in none of {', '.join(sorted(SUFFIXES))}"
@@ -201,7 +203,7 @@ def list_images(root: str | os.PathLike[str]) -> list[str]:
     """
     listing = list_photos(root)
     for line in listing.lines():
-        logging.getLogger(__name__).warning("%s: %s", root, line)
+        _LOG.warning("%s: %s", root, line)
     return list(listing.names)
 
 

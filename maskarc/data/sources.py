@@ -10,6 +10,7 @@ batches them.
 import collections
 import dataclasses
 import functools
+import logging
 import os
 import pathlib
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ import numpy as np
 from maskarc import files, images
 from maskarc.landmarks import table as landmark_table
 
+_LOG = logging.getLogger(__name__)
 _LISTING_HEADER = ["name", "label", "identity"]
 
 
@@ -108,6 +110,14 @@ class ImageFolder:
             raise ValueError(
                 f"none of the {len(listing.names)} photos in {root} can be used: "
                 f"expected identity/photo.jpg and landmarks for them{rest}"
+            )
+        for line in listing.lines():
+            _LOG.warning("%s: %s", root, line)
+        if others := left_out[len(listing.ignored) + len(listing.unreadable) :]:
+            name, reason = others[0]
+            _LOG.warning(
+                "%s: %d photos are not used, such as %s: %s",
+                *(root, len(others), files.shown(name), reason),
             )
         identities = tuple(sorted(usable))
         rows = [
