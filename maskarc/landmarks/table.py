@@ -124,8 +124,9 @@ def detect_folder(
     """Finds the landmarks of the main face of each image of a folder.
 
     One bad file never stops it: the outcome tells what was wrong. Photos of a known
-    table are not looked at again, unless it knows their size and time of change (.npz
-    files do) and these are others now; of those that are gone the row stays.
+    table are not looked at again, unless they were unreadable, or it knows their size
+    and time of change (.npz files do) and these are others now; of those that are gone
+    the row stays.
 
     Args:
       detector: a detector with layout "68" or "468".
@@ -154,7 +155,7 @@ def detect_folder(
     if known is None and save_to is not None and os.path.exists(save_to):
         known = LandmarkTable.load(save_to)
     rows = {row.name: row for row in known.rows()} if known else {}
-    todo = [n for n in names if n not in rows or _has_changed(root / n, rows[n].stamp)]
+    todo = [n for n in names if n not in rows or _is_due(root / n, rows[n])]
 
     def save():
         if save_to is not None:
@@ -189,6 +190,9 @@ def _detect_file(detector: types.Detector, root: pathlib.Path, name: str) -> fil
     return files.Row(name=name, outcome=OK, points=points, stamp=stamp)
 
 
-def _has_changed(path: pathlib.Path, stamp: str) -> bool:
-    """Whether a file is another one than when the stamp was taken."""
-    return bool(stamp) and file_lib.stamp(path) not in (stamp, "absent")
+def _is_due(path: pathlib.Path, row: files.Row) -> bool:
+    """Whether a file is to be looked at again: it was unreadable, or is another now."""
+    now = file_lib.stamp(path)
+    if now == "absent":
+        return False
+    return row.outcome.startswith(UNREADABLE) or row.stamp not in ("", now)
