@@ -278,14 +278,18 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(
-    path: str | os.PathLike[str], value: Any, *, indent: int | None = 2
+    path: str | os.PathLike[str],
+    value: Any,
+    *,
+    indent: int | None = 2,
+    allow_nan: bool = True,
 ) -> None:
     """Writes JSON in UTF-8, names in it escaped; see `replaced`.
 
     Raises:
-      ValueError: a number is NaN or infinite, which JSON has not.
+      ValueError: a number is NaN or infinite, and these are not allowed.
     """
-    write_bytes(path, to_json(value, indent=indent, allow_nan=False))
+    write_bytes(path, to_json(value, indent=indent, allow_nan=allow_nan))
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

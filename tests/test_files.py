@@ -161,4 +161,4 @@ def test_places_are_checked_before_the_work(tmp_path):
     with pytest.raises(ValueError, match="empty path"):
         files.given("")
     with pytest.raises(ValueError, match="JSON"):
-        files.write_json(tmp_path / "a.json", [float("nan")])
+        files.write_json(tmp_path / "a.json", [float("nan")], allow_nan=False)

@@ -82,7 +82,7 @@ def evaluate_conditions(
         "audit": audit.audit_pairs(listed).to_json(),
         "images": conditions.outcomes(images),
     }
-    files.write_json(output / "result.json", result)
+    files.write_json(output / "result.json", result, allow_nan=False)
     if report_to:
         run = report.Run(
             name=output.resolve().name,

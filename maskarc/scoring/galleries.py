@@ -70,7 +70,7 @@ def identify_gallery(
         "enrolled_photos": enrolled_photos,
         "strangers": strangers,
     }
-    files.write_json(output / "identification.json", result)
+    files.write_json(output / "identification.json", result, allow_nan=False)
     if report_to:
         run = report.Run(
             name=output.resolve().name,

@@ -60,5 +60,5 @@ def evaluate_ijb(
         "failed_images": int(images.failed[rows].sum()),
         "about": images.about,
     }
-    files.write_json(output / f"{target}.json", result)
+    files.write_json(output / f"{target}.json", result, allow_nan=False)
     return result

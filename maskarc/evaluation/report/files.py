@@ -73,7 +73,9 @@ def write_comparison(
     )
     title = f"{names[0]} and {names[1]}"
     written = _write(pathlib.Path(output), title, (first, second), (section,))
-    file_lib.write_json(pathlib.Path(output) / "comparison.json", compared)
+    file_lib.write_json(
+        pathlib.Path(output) / "comparison.json", compared, allow_nan=False
+    )
     return written
 
 
@@ -101,7 +103,7 @@ def _write(
                 "identification": run.identification,
             }
         )
-    file_lib.write_json(output / "report.json", kept)
+    file_lib.write_json(output / "report.json", kept, allow_nan=False)
     path = output / PAGE
     text = page.render(title, sections, provenance.provenance())
     file_lib.write_text(path, text)
