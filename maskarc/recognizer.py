@@ -7,7 +7,6 @@ recognizer.verify("bare.jpg", "masked.jpg").is_same
 import dataclasses
 import json
 import os
-import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -162,7 +161,7 @@ class Recognizer:
           model: a name in `models.PRETRAINED`, the run folder of a training, or a
             weights file (`inference.load_weights`).
           architecture: of a weights file of others, a key of `models.MODELS`.
-          detector: landmark back end; empty takes the first that is installed.
+          detector: landmark back end; empty takes the default.
           flip: add the embedding of the mirrored crop; without, no threshold is known.
           batch_size: crops a call of the network.
 
@@ -193,7 +192,7 @@ class Recognizer:
         """Embeds the main face of each photo.
 
         Args:
-          photos: paths, or images uint8[H, W, 3] RGB.
+          photos: paths, or images (`images.to_photo`).
           against_masked: also put bare faces into masks, for `Embedded.in_masks`; they
             take three times as long.
           progress: show a bar.
@@ -329,12 +328,10 @@ class Recognizer:
     def _look(self, photo: Photo) -> _Looked:
         """The main face of a photo, or why there is none."""
         try:
-            image = photo if isinstance(photo, np.ndarray) else _read(photo)
-            if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
-                raise images.ImageError(
-                    f"expected an image uint8[H, W, 3], got {image.dtype} of shape "
-                    f"{image.shape}"
-                )
+            if isinstance(photo, np.ndarray):
+                image = images.to_photo(photo)
+            else:
+                image = images.read_image(photo)
             faces = self.detector(image)
         except (images.ImageError, OSError) as error:
             return _Looked(outcome=UNREADABLE, reason=str(error))
@@ -418,10 +415,11 @@ def save_embeddings(
     files.check_many(names, "names")
     if len(names) != len(embedded):
         raise ValueError(f"expected {len(embedded)} names, got {len(names)}")
-    arrays = {
-        column: np.array([getattr(one, field) for one in embedded])
-        for field, column in COLUMNS.items()
-    }
+    arrays = {}
+    for field, column in COLUMNS.items():
+        values = np.array([getattr(one, field) for one in embedded])
+        is_float = values.dtype.kind == "f"
+        arrays[column] = values.astype(np.float32) if is_float else values
     arrays["names"] = np.array(names, str)
     arrays["stamps"] = np.array(stamps or [""] * len(names), str)
     arrays["about"] = np.array(json.dumps(about or {}))
@@ -435,10 +433,6 @@ def _faces(embedded: Sequence[Embedded]) -> masked_views.Faces:
         is_masked=np.array([one.masked >= masked_views.LEAST for one in embedded]),
         commonness=np.array([one.commonness for one in embedded], np.float32),
     )
-
-
-def _read(path: str | os.PathLike[str]) -> np.ndarray:
-    return images.read_image(pathlib.Path(path))
 
 
 def _unit(embedding: np.ndarray) -> np.ndarray:

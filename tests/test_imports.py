@@ -15,12 +15,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
-    {"numerics", "files", "geometry", "images"},
+    {"numerics", "compilation_cache", "extras", "files", "geometry", "images"},
     {"alignment", "cohorts", "landmarks", "masks", "masked_views", "losses"},
     {"data", "models", "convert", "evaluation"},
     {"train", "inference", "mask_detection", "scoring", "recognizer", "gallery"}
     | {"embeddings_file"},
-    {"ablation"},
+    {"ablation", "doctor"},
     {"cli"},
 )
 HOST = {

@@ -145,16 +145,16 @@ def test_a_bare_face_meets_a_masked_one_in_masks(simple, photos):
 @pytest.mark.parametrize(
     "image",
     [
-        np.zeros((9, 9), np.uint8),
-        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((3, 9, 9), np.uint8),
         np.zeros((9, 0, 3), np.uint8),
-        np.full((112, 112, 3), 0.5),
+        np.full((112, 112, 3), -0.5),
+        np.full((112, 112, 3), np.nan),
     ],
 )
 def test_an_array_that_is_no_photo_is_told(simple, photos, image):
     odd, whole = simple.embed([image, photos / "a.png"])
     assert odd.outcome == "unreadable" and whole.outcome == "ok"
-    assert "expected an image uint8[H, W, 3]" in odd.reason
+    assert "expected" in odd.reason
     with pytest.raises(recognizer.NoFaceError, match="the image: expected"):
         simple.verify(photos / "a.png", image)
 

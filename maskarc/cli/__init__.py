@@ -9,6 +9,7 @@ from maskarc.cli import (
     compare,
     console,
     convert,
+    doctor,
     embed,
     mask,
     models,
@@ -29,6 +30,7 @@ COMMANDS = {
     "convert": convert,
     "report": report,
     "compare": compare,
+    "doctor": doctor,
 }
 
 # What the library raises for a user's mistake: wrong values, missing files and extras;

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
             "weights": loaded.embedder.weights.digest(),
             "crop": loaded.embedder.crop,
             "flip": loaded.embedder.flip,
-            "detector": arguments.detector or registry.first_installed(),
+            "detector": arguments.detector or registry.DEFAULT,
             "against_masked": arguments.against_masked,
         },
     )

@@ -58,8 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         default="",
-        help="mesh, fan, dlib, or canonical for aligned crops; default: the first of "
-        "them that is installed",
+        help="mesh, fast, fan, dlib, or canonical for aligned crops (default: mesh)",
     )
     parser.add_argument(
         "--landmarks",

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         default="",
-        help="mesh, fan, dlib or canonical; default: the first that is installed",
+        help="mesh, fast, fan, dlib or canonical (default: mesh)",
     )
     parser.add_argument(
         "--encoding",

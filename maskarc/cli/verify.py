@@ -43,7 +43,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_architecture(parser)
     parser.add_argument(
-        "--detector", default="", help="mesh, fan or dlib (default: the first there is)"
+        "--detector", default="", help="mesh, fast, fan or dlib (default: mesh)"
     )
     parser.add_argument(
         "--no-flip",

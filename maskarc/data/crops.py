@@ -106,7 +106,7 @@ class FaceCrops:
             return Crop(outcome=UNREADABLE if unreadable else NO_FACE)
         try:
             image = self._photo(name)
-        except image_files.ImageError:
+        except (image_files.ImageError, OSError):
             return Crop(outcome=UNREADABLE)
         try:
             return self._crop(image, points, name, masked)

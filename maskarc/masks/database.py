@@ -241,5 +241,7 @@ def decode_png(data: bytes) -> tuple[np.ndarray, bool]:
                 )
             has_alpha = "A" in image.getbands() or "transparency" in image.info
             return np.array(image.convert("RGBA")), has_alpha
-    except (OSError, SyntaxError, EOFError) as error:
+    except ValueError:
+        raise
+    except Exception as error:  # decoders throw anything
         raise ValueError("the picture is not a readable PNG") from error

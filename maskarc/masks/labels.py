@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from maskarc import files
+from maskarc import files, images
 
 FORMATS = ("coco", "yolo")
 COCO, YOLO_NAMES = "coco.json", "data.yaml"
@@ -101,7 +101,7 @@ def coco(rows: Iterable[dict[str, Any]], kinds: Sequence[str]) -> dict[str, Any]
         if row["sha256"] is None:
             continue
         width, height = row["size"]
-        photo = {"id": len(photos) + 1, "file_name": row["path"]}
+        photo = {"id": len(photos) + 1, "file_name": images.writable_name(row["path"])}
         photos.append(photo | {"width": width, "height": height})
         annotations += [
             {

@@ -11,6 +11,8 @@ A row holds
             "bare"), reason, score, box (left, top, right, bottom), landmarks, pose in
             radians, mask, kind, mirrored, wear, mask_box (x, y, width, height),
             mask_area in pixels, and polygons where COCO labels were asked for;
+  result    path of the masked photo below the output: that of the photo, with .png
+            at its end where its format is not written (`images.writable_name`);
   sha256    of the masked photo;
   extras    path → sha256 of what else was written for it;
   seed      of the set.
@@ -25,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import files, geometry, landmarks
+from maskarc import files, geometry, images, landmarks
 from maskarc.masks import labels, wearing
 
 NAME = "manifest.jsonl"
@@ -46,6 +48,7 @@ def row(name: str, seed: int, outcome: str, reason: str = "") -> dict[str, Any]:
         "reason": reason,
         "size": None,
         "faces": [],
+        "result": None,
         "sha256": None,
         "extras": {},
         "seed": seed,
@@ -213,7 +216,7 @@ def _is_finished(output: pathlib.Path, row: dict[str, Any]) -> bool:
     """Whether nothing is to be done for this photo."""
     files = dict(row["extras"])
     if row["sha256"]:
-        files[row["path"]] = row["sha256"]
+        files[images.writable_name(row["path"])] = row["sha256"]
     return row["outcome"] in _FINAL and all(
         (output / name).is_file() and _file_digest(output / name) == digest
         for name, digest in files.items()

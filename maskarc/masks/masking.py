@@ -29,7 +29,7 @@ class Settings:
       size_jitter: see `mixture.Mixture`, ≥ 0.
       shift_jitter: likewise.
       seed: which mask goes on which face, ≥ 0.
-      detector: landmark back end; empty takes the first that is installed.
+      detector: landmark back end; empty takes the default.
       landmark_file: landmarks to use instead of a detector: a table by photo name, or
         a .npy array for every photo.
       faces: "main" masks the main face of a photo, "all" every face.
@@ -145,14 +145,10 @@ def extra_name(kind: str, name: str) -> str:
 
 
 def with_detector(settings: Settings) -> Settings:
-    """The settings with the name of the detector that is used where they have none.
-
-    Raises:
-      ImportError: none is installed.
-    """
+    """The settings with the name of the detector that is used where they have none."""
     if settings.detector or settings.landmark_file:
         return settings
-    return dataclasses.replace(settings, detector=registry.first_installed())
+    return dataclasses.replace(settings, detector=registry.DEFAULT)
 
 
 def load_masks(settings: Settings) -> mixture.Mixture:
@@ -218,17 +214,19 @@ def _mask_faces(
     put_on = [w for w in worn if isinstance(w, wearing.Worn)]
     if not put_on:
         return MaskedPhoto(row=row | {"reason": str(worn[0])})
-    content = images.encode_image(result, name)
+    written = images.writable_name(name)
+    content = images.encode_image(result, written)
     extras = _extras(photo, result, records, put_on, name, settings)
     if "yolo" in settings.labels:
         text = labels.yolo_text(records, (width, height), masks.kinds)
-        extras[labels.yolo_name(name)] = text.encode()
+        extras[labels.yolo_name(written)] = text.encode()
     row |= {
         "outcome": manifest.MASKED,
+        "result": written,
         "sha256": _digest(content),
         "extras": {path: _digest(extra) for path, extra in extras.items()},
     }
-    return MaskedPhoto(row=row, files={name: content, **extras})
+    return MaskedPhoto(row=row, files={written: content, **extras})
 
 
 def _extras(

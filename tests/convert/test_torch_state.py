@@ -15,6 +15,8 @@ torch = pytest.importorskip("torch", reason="extra 'torch' is not installed")
 
 from tests.convert import torch_networks  # noqa: E402
 
+pytestmark = pytest.mark.reference
+
 RNG = np.random.default_rng(0)
 CROPS = RNG.integers(0, 256, (2, 112, 112, 3), np.uint8)
 # Name → its network in PyTorch; the smallest of each family, and the other block.

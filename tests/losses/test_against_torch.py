@@ -10,6 +10,7 @@ import pytest
 from maskarc import losses
 
 torch = pytest.importorskip("torch", reason="extra 'torch' is not installed")
+pytestmark = pytest.mark.reference
 functional = torch.nn.functional
 
 BATCH, CLASSES, SIZE = 12, 7, 16

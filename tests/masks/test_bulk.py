@@ -282,3 +282,24 @@ def test_a_copy_for_each_item_of_a_mixture(source, tmp_path):
         for photo in photos:
             one, other = tmp_path / name / photo, tmp_path / "each" / name / photo
             assert one.read_bytes() == other.read_bytes()
+
+
+def test_formats_that_are_only_read_become_png(run, source, tmp_path):
+    grey = b"P5 120 120 255\n" + bytes([150]) * 120**2
+    (source / "x.pgm").write_bytes(grey)
+    (source / "x.pgm.png").write_bytes(grey)
+    options = {"landmark_file": "", "detector": "canonical", "labels": ("yolo",)}
+    run("more", **options)
+    found = rows(tmp_path / "more")
+    assert found["x.pgm"]["result"] == "x.pgm.png"
+    assert found["x.pgm.png"]["result"] == "x.pgm.png.png"
+    assert found["a.jpg"]["result"] == "a.jpg" and found["empty.jpg"]["result"] is None
+    photo = images.read_image(tmp_path / "more" / "x.pgm.png")
+    assert photo.shape == (120, 120, 3)
+    assert (tmp_path / "more" / "x.pgm.txt").is_file()
+    # A run that goes on knows them, and makes them again where they are lost.
+    (tmp_path / "more" / "x.pgm.png").unlink()
+    before = (tmp_path / "more" / "a.jpg").stat().st_mtime_ns
+    run("more", **options)
+    assert (tmp_path / "more" / "x.pgm.png").is_file()
+    assert (tmp_path / "more" / "a.jpg").stat().st_mtime_ns == before

@@ -1,5 +1,6 @@
 """One photo in, its outcome and files out: every kind of bad input by name."""
 
+import dataclasses
 import io
 import json
 
@@ -9,7 +10,7 @@ import pytest
 
 from maskarc import geometry, images
 from maskarc.landmarks import files as landmark_files
-from maskarc.masks import masking
+from maskarc.masks import labels, masking
 
 CANONICAL = masking.Settings(detector="canonical", seed=3)
 
@@ -50,6 +51,20 @@ def test_odd_photos_are_masked_as_rgb(data, name, size):
     assert list(photo.shape) == [size[1], size[0], 3]
 
 
+def test_photos_of_formats_that_are_not_written_become_png():
+    settings = dataclasses.replace(CANONICAL, labels=("coco", "yolo"))
+    names = ("a/x.gif", "a/x.gif.png", "a/x.png", "a/x.GIF")
+    results = [masking.mask_photo(encoded(RGB), name, settings) for name in names]
+    written = [result.row["result"] for result in results]
+    assert written == ["a/x.gif.png", "a/x.gif.png.png", "a/x.png", "a/x.GIF.png"]
+    assert list(results[0].files) == ["a/x.gif.png", "a/x.gif.txt"]
+    assert results[0].files["a/x.gif.png"].startswith(b"\x89PNG")
+    [photo] = labels.coco([results[0].row], masking.load_masks(settings).kinds)[
+        "images"
+    ]
+    assert photo["file_name"] == "a/x.gif.png"
+
+
 @pytest.mark.parametrize(
     ("data", "name", "outcome", "reason"),
     [
@@ -57,7 +72,7 @@ def test_odd_photos_are_masked_as_rgb(data, name, size):
         (encoded(RGB)[:-60], "a.png", "unreadable", "damaged"),
         (b"<html>", "a.jpg", "unreadable", "not an image"),
         (encoded(np.zeros((40, 30, 3), np.uint8)), "a.png", "unreadable", "limit"),
-        (encoded(RGB), "a.gif", "ignored", ".webp"),
+        (encoded(RGB), "a.tga", "ignored", ".webp"),
     ],
 )
 def test_files_that_are_no_photos_say_why(data, name, outcome, reason):

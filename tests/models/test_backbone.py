@@ -109,6 +109,7 @@ def test_crops_too_small_for_the_trunk():
 
 
 @pytest.mark.parametrize(("stride", "size"), [(1, 3), (2, 3), (2, 1), (2, 7)])
+@pytest.mark.reference
 def test_convolution_pads_like_pytorch(stride, size):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     from flax import nnx

@@ -184,6 +184,7 @@ def test_jit_equals_eager():
 
 
 @pytest.mark.parametrize("name", ["resnet, 14", "dlib, stem", "mbf, depthwise"])
+@pytest.mark.reference
 def test_equals_pytorchs_in_value_and_gradients(name):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     geometry, arrays = drawn(name)

@@ -43,6 +43,7 @@ def test_equals_xlas_and_the_first_of_equals_is_chosen(window, values):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.reference
 def test_equals_pytorchs():
     torch = pytest.importorskip("torch", reason="torch is not installed")
     rng = np.random.default_rng(0)
