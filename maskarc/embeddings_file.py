@@ -24,10 +24,11 @@ class EmbeddingsFile:
     Args:
       root: folder of the photos.
       path: of the file, an .npz (`recognizer.save_embeddings`).
-      about: what makes them: "model", and what decides on the result.
+      about: what makes them: "model", "against_masked", and all else that decides on
+        the result.
 
     Raises:
-      ValueError: the file is of another model or no such file; it is left alone.
+      ValueError: the file was made of or by something else; it is left alone.
     """
 
     def __init__(
@@ -85,10 +86,10 @@ class EmbeddingsFile:
     def _read(self, path: pathlib.Path) -> dict[str, tuple[str, recognizer.Embedded]]:
         columns = files.read_npz(path, ("names",))
         about = json.loads(str(columns.get("about", "{}")))
-        if not about:
+        if not about or not set(recognizer.COLUMNS.values()) <= set(columns):
             raise ValueError(
-                f"{path} does not say which model made it; give another output, or "
-                "remove it"
+                f"{path} does not say which model made it, or is of another version of "
+                "maskarc; give another output, or remove it"
             )
         if changed := [
             f"{name} {about.get(name)}, now {value}"

@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         root,
         output,
         {
+            "input": str(source.resolve()),
             "model": arguments.model,
             "weights": loaded.embedder.weights.digest(),
             "crop": loaded.embedder.crop,

@@ -509,6 +509,8 @@ def test_embeddings_are_gone_on_with(source, tmp_path, capsys, monkeypatch):
     code, _, [error] = call([*line, "--against-masked"], capsys)
     assert code == 1 and "(against_masked False, now True)" in error
     assert output.read_bytes() == kept
+    code, _, [error] = call(arguments("embed", source / "ann", output), capsys)
+    assert code == 1 and f"input {source}, now {source / 'ann'}" in error
     np.savez(tmp_path / "other.npz", names=["a"], embeddings=np.ones((1, 2)))
     code, _, [error] = call(arguments("embed", source, tmp_path / "other.npz"), capsys)
     assert code == 1 and "does not say which model made it" in error
