@@ -154,7 +154,8 @@ def _plain_jpeg(image: PIL.ImageFile.ImageFile, data: bytes) -> np.ndarray | Non
         return None
     if not data.endswith(b"\xff\xd9"):
         return None
-    return _by_opencv(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    bgr = _by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def _by_opencv(data: bytes, flags: int) -> np.ndarray | None:

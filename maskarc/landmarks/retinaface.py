@@ -17,6 +17,9 @@ from maskarc.landmarks import networks, types
 
 # BGR, the mean the network was trained with.
 _MEAN = (104, 117, 127)
+_RGB = _MEAN[::-1]
+# Smaller pictures get a margin of that colour: OpenCV 4 fails on features of one row.
+_LEAST_SIDE = 64
 # Stride of a feature map → side of its two anchors, in pixels.
 _ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}
 _CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2
@@ -39,16 +42,20 @@ class RetinaFace:
     def __call__(self, image: np.ndarray, name: str = "") -> list[types.Face]:
         """Detects faces in uint8[H, W, 3] RGB; best score first, layout "5"."""
         del name
-        height, width = image.shape[:2]
+        missing = [max(_LEAST_SIDE - side, 0) for side in image.shape[:2]]
+        if any(missing):
+            image = cv2.copyMakeBorder(
+                image, 0, missing[0], 0, missing[1], cv2.BORDER_CONSTANT, value=_RGB
+            )
         maps = self._maps(cv2.dnn.blobFromImage(image, mean=_MEAN, swapRB=True))
         logits, boxes, points = (
             np.concatenate(rows) for rows in zip(*map(_rows, maps), strict=True)
         )
         # The softmax of two: one number tells how far the face is ahead.
-        confidence = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-        keep = confidence > self.score_threshold
-        anchors = _anchors(height, width)[keep]
-        confidence = confidence[keep]
+        ahead = logits[:, 1] - logits[:, 0]
+        keep = ahead > np.log(self.score_threshold / (1 - self.score_threshold))
+        confidence = 1 / (1 + np.exp(-ahead[keep]))
+        anchors = _anchors(*image.shape[:2])[keep]
         centre, size = anchors[:, :2], anchors[:, 2:]
         middle = centre + boxes[keep, :2] * _CENTRE_VARIANCE * size
         extent = size * np.exp(boxes[keep, 2:] * _SIZE_VARIANCE)

@@ -75,7 +75,7 @@ def separate(crop: np.ndarray, points: np.ndarray) -> np.ndarray:
     foreign = skin_like | (to_sheet > _SAME_SURFACE)
     _check_plausible(sheet, polygon, foreign, points)
     soft = cv2.GaussianBlur(sheet * 255.0, (0, 0), _SOFT * width)
-    return np.clip(2 * soft - 255, 0, 255).astype(np.uint8)
+    return np.clip(np.rint(2 * soft - 255), 0, 255).astype(np.uint8)
 
 
 def _check_plausible(

@@ -16,7 +16,7 @@ from maskarc.landmarks import networks, retinaface
 RNG = np.random.default_rng(0)
 REGION = RNG.uniform(0, 1, (1, 3, 192, 192)).astype(np.float32)
 # Sides that halve to odd ones, one way or the other.
-SHAPES = ((64, 96), (250, 33), (1, 1), (129, 167))
+SHAPES = ((64, 96), (250, 65), (129, 167))
 
 
 def noise(shape: tuple[int, int]) -> np.ndarray:
@@ -30,7 +30,7 @@ def test_engines_agree_on_the_mesh():
         np.testing.assert_allclose(a.ravel(), b.ravel(), atol=1e-3, rtol=1e-4)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 1), (250, 33)])
 def test_engines_agree_on_retinaface(shape):
     pytest.importorskip("onnxruntime")
     one, other = (
