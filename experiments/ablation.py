@@ -77,4 +77,6 @@ def _load(path: str):
 
 
 if __name__ == "__main__":
-    launch.run(main)
+    launch.run(
+        main, kept="finished runs and checkpoints are kept; repeat the command to go on"
+    )

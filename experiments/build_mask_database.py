@@ -10,6 +10,7 @@ import collections
 from absl import flags
 
 from experiments import launch
+from maskarc.cli import console
 from maskarc.masks import collecting
 
 _PHOTOS = flags.DEFINE_string(
@@ -36,11 +37,7 @@ def main(argv: list[str]) -> None:
         figures_folder=_FIGURES.value,
     )
     counts = collections.Counter(outcome.outcome for outcome in outcomes)
-    print(
-        f"{len(outcomes)} photos:",
-        ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()),
-        f"→ {_OUTPUT.value}",
-    )
+    print(f"{console.tally(counts)} → {_OUTPUT.value}")
 
 
 if __name__ == "__main__":

@@ -5,15 +5,23 @@ from collections.abc import Callable
 
 from absl import app, logging
 
+from maskarc.cli import console
 from maskarc.train import interruption
 
 # What the library raises for a user's mistake: wrong values, missing files and extras.
 _EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
+# Of most scripts; those that keep more say so.
+_KEPT = "files that were finished are kept, others are as they were; repeat the command"
 
 
-def run(main: Callable[[list[str]], None]) -> None:
-    """`app.run`, with expected errors printed as one line and exit code 1."""
-    app.run(lambda argv: _reported(main, argv), flags_parser=_parse)
+def run(main: Callable[[list[str]], None], *, kept: str = _KEPT) -> None:
+    """`app.run`, with expected errors printed as one line and exit code 1.
+
+    Args:
+      main: of the script.
+      kept: what is true after Ctrl-C, for the message.
+    """
+    app.run(lambda argv: _reported(main, argv, kept), flags_parser=_parse)
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -24,14 +32,14 @@ def _parse(argv: list[str]) -> list[str]:
         sys.exit(f"error: {error.args[0] if error.args else error}")
 
 
-def _reported(main: Callable[[list[str]], None], argv: list[str]) -> None:
+def _reported(main: Callable[[list[str]], None], argv: list[str], kept: str) -> None:
     logging.set_verbosity(logging.WARNING)  # jax and orbax report each step at INFO
-    try:
-        main(argv)
-    except _EXPECTED as error:
-        sys.exit(f"error: {error}")
-    except interruption.Interrupted as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(128 + stopped.signal_number)
-    except KeyboardInterrupt:
-        sys.exit("interrupted; repeat the command to go on")
+
+    def work() -> None:
+        try:
+            main(argv)
+        except interruption.Interrupted as stopped:
+            print(stopped, file=sys.stderr)
+            sys.exit(128 + stopped.signal_number)
+
+    sys.exit(console.run(work, expected=_EXPECTED, kept=kept))

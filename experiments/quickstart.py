@@ -101,4 +101,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    launch.run(main)
+    launch.run(main, kept="checkpoints are kept; repeat the command to go on")

@@ -131,4 +131,4 @@ def _thresholds(file: pathlib.Path, held_back: pathlib.Path) -> Mapping[str, obj
 
 
 if __name__ == "__main__":
-    launch.run(main)
+    launch.run(main, kept="checkpoints are kept; repeat the command to go on")

@@ -8,7 +8,6 @@ Writes curve.csv and curve.png: accuracies and rates by step, from LFW's View 1 
 mfr2_dev, the photos for choosing. Repeating the command scores only new checkpoints.
 """
 
-import csv
 import dataclasses
 import pathlib
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from absl import flags
 
 from experiments import launch, recogniser_scores
-from maskarc import inference
+from maskarc import files, inference
 from maskarc.convert import own_file
 from maskarc.evaluation import plots
 from maskarc.train import checkpoint
@@ -54,10 +53,9 @@ def main(argv: list[str]) -> None:
         own_file.save(path, dataclasses.replace(start, crop=config.crop))
         rows.append(_row(0, f"plain:{path}"))
     rows += [_row(step, f"plain:{folder}@{step}") for step in steps]
-    with (output / "curve.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, ["step", *_COLUMNS])
-        table.writeheader()
-        table.writerows(rows)
+    files.write_csv(
+        output / "curve.csv", [["step", *_COLUMNS], *(row.values() for row in rows)]
+    )
     plots.training_curves(output / "curve.png", output / "curve.csv")
     print((output / "curve.csv").read_text(encoding="utf-8"), end="")
 
@@ -74,4 +72,4 @@ def _row(step: int, source: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    launch.run(main)
+    launch.run(main, kept="what was scored is kept; repeat the command to go on")

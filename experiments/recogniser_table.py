@@ -15,6 +15,7 @@ import pathlib
 from absl import flags
 
 from experiments import launch, recogniser_scores
+from maskarc import files
 from maskarc.scoring import side_by_side
 
 flags.adopt_module_key_flags(recogniser_scores)
@@ -43,9 +44,9 @@ def main(argv: list[str]) -> None:
         parts.append(f"### {title}\n\n{table}")
     text = "\n".join(parts)
     path = pathlib.Path(recogniser_scores.OUTPUT.value, "table.md")
-    path.write_text(text, encoding="utf-8")
+    files.write_text(path, text)
     print(text, end="")
 
 
 if __name__ == "__main__":
-    launch.run(main)
+    launch.run(main, kept="what was scored is kept; repeat the command to go on")

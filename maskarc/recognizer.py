@@ -5,9 +5,10 @@ recognizer.verify("bare.jpg", "masked.jpg").is_same
 """
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import tqdm
@@ -15,6 +16,7 @@ import tqdm
 from maskarc import (
     alignment,
     cohorts,
+    files,
     images,
     inference,
     landmarks,
@@ -23,7 +25,6 @@ from maskarc import (
     models,
 )
 from maskarc.data import crops
-from maskarc.evaluation import scored
 
 Photo = str | os.PathLike[str] | np.ndarray
 # The model that is used where none is named.
@@ -59,6 +60,19 @@ class Embedded:
     masked: float
     in_masks: np.ndarray
     commonness: float
+
+
+# Field → column of an .npz, a row a photo.
+COLUMNS = {
+    "outcome": "outcomes",
+    "reason": "reasons",
+    "embedding": "embeddings",
+    "box": "boxes",
+    "face_count": "face_counts",
+    "masked": "masked",
+    "in_masks": "in_masks",
+    "commonness": "commonness",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,6 +150,7 @@ class Recognizer:
         cls,
         model: str | os.PathLike[str] = DEFAULT,
         *,
+        architecture: str = "",
         detector: str = "",
         flip: bool = True,
         batch_size: int = 64,
@@ -143,17 +158,20 @@ class Recognizer:
         """Loads a model and a detector.
 
         Args:
-          model: a name in `models.PRETRAINED`, or the run folder of a training.
+          model: a name in `models.PRETRAINED`, the run folder of a training, or a
+            weights file (`inference.load_weights`).
+          architecture: of a weights file of others, a key of `models.MODELS`.
           detector: landmark back end; empty takes the default.
           flip: add the embedding of the mirrored crop; without, no threshold is known.
           batch_size: crops a call of the network.
 
         Raises:
-          FileNotFoundError, ValueError, ImportError: as `inference.Embedder.load` and
+          FileNotFoundError, ValueError, ImportError: as `inference.load_weights` and
             `landmarks.create_detector`.
         """
         known = models.PRETRAINED.get(str(model))
-        embedder = inference.Embedder.load(model, flip=flip, batch_size=batch_size)
+        weights = inference.load_weights(model, model=architecture)
+        embedder = inference.Embedder(weights, flip=flip, batch_size=batch_size)
         if embedder.embed_dim == 1:
             raise ValueError(f"{model} gives one number, and no embedding of a face")
         return cls(
@@ -184,7 +202,9 @@ class Recognizer:
 
         Raises:
           ValueError: the network's weights are broken.
+          TypeError: one path, and no list of them.
         """
+        files.check_many(photos, "photos")
         found: list[tuple[_Looked, int]] = []
 
         def look(index: int) -> tuple[_Looked, tuple[np.ndarray, ...]]:
@@ -369,31 +389,41 @@ class Recognizer:
 
 
 def save_embeddings(
-    path: str | os.PathLike[str], names: Sequence[str], embedded: Sequence[Embedded]
+    path: str | os.PathLike[str],
+    names: Sequence[str],
+    embedded: Sequence[Embedded],
+    *,
+    stamps: Sequence[str] = (),
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes an .npz without pickle: a row a photo.
 
-    names, outcomes, embeddings [N, D], boxes [N, 4], masked [N], in_masks [N, D],
-    commonness [N].
+    names, outcomes, reasons, embeddings [N, D], boxes [N, 4], face_counts [N], masked
+    [N], in_masks [N, D], commonness [N]; and stamps [N] and about, as JSON.
 
     Args:
       path: ends in .npz; its folder is made if missing.
       names: of the photos.
       embedded: what became of each.
+      stamps: state of each photo's file (`files.stamp`).
+      about: what made them.
 
     Raises:
-      ValueError: the path does not end in .npz.
+      ValueError: the path does not end in .npz, or other counts of names.
+      TypeError: one name, and no list of them.
     """
-    np.savez(
-        scored.archive_path(path),
-        names=np.array(names, str),
-        outcomes=np.array([one.outcome for one in embedded], str),
-        embeddings=np.stack([one.embedding for one in embedded]),
-        boxes=np.stack([one.box for one in embedded]),
-        masked=np.array([one.masked for one in embedded], np.float32),
-        in_masks=np.stack([one.in_masks for one in embedded]),
-        commonness=np.array([one.commonness for one in embedded], np.float32),
-    )
+    files.check_many(names, "names")
+    if len(names) != len(embedded):
+        raise ValueError(f"expected {len(embedded)} names, got {len(names)}")
+    arrays = {}
+    for field, column in COLUMNS.items():
+        values = np.array([getattr(one, field) for one in embedded])
+        is_float = values.dtype.kind == "f"
+        arrays[column] = values.astype(np.float32) if is_float else values
+    arrays["names"] = np.array(names, str)
+    arrays["stamps"] = np.array(stamps or [""] * len(names), str)
+    arrays["about"] = np.array(json.dumps(about or {}))
+    files.write_npz(path, arrays)
 
 
 def _faces(embedded: Sequence[Embedded]) -> masked_views.Faces:

@@ -18,7 +18,8 @@ LAYERS = (
     {"numerics", "compilation_cache", "extras", "files", "geometry", "images"},
     {"alignment", "cohorts", "landmarks", "masks", "masked_views", "losses"},
     {"data", "models", "convert", "evaluation"},
-    {"train", "inference", "mask_detection", "scoring", "recognizer", "gallery"},
+    {"train", "inference", "mask_detection", "scoring", "recognizer", "gallery"}
+    | {"embeddings_file"},
     {"ablation", "doctor"},
     {"cli"},
 )

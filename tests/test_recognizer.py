@@ -244,7 +244,7 @@ def test_generated_people_by_the_command(has_mesh, tmp_path, capsys):
     assert result["is_same"] and result["similarity"] == pytest.approx(1, abs=1e-5)
     assert cli.main(["embed", str(tmp_path), "--output", str(tmp_path / "e.npz"),
                      "--quiet"]) == 0  # fmt: skip
-    assert "4 photos: 4 ok" in capsys.readouterr().out
+    assert "4 files: 4 ok" in capsys.readouterr().out
     assert cli.main(["verify", paths[0], str(tmp_path / "none.png")]) == 1
     assert "none.png" in capsys.readouterr().err
     assert cli.main(["verify", *paths[:2], "--model", "nobody"]) == 1

@@ -4,12 +4,11 @@ Each function writes one PNG, without pyplot.
 """
 
 import csv
-import json
 import pathlib
 
 import numpy as np
 
-from maskarc import extras
+from maskarc import extras, files
 from maskarc.ablation import grid, held_out, records
 from maskarc.ablation import table as table_lib
 from maskarc.evaluation import plots
@@ -56,7 +55,7 @@ def draw_table(path: pathlib.Path, whole: grid.Grid, rows: list[table_lib.Row]) 
         names = [row.cell.title if first else "" for row in rows]
         axes.set_yticks(range(len(rows)), names, fontsize=9)
         axes.set_xlabel("%", fontsize=9)
-    figure.savefig(path, dpi=150, format="png")
+    plots.save(figure, path)
 
 
 def _draw_score(
@@ -129,7 +128,7 @@ def draw_curves(
         frameon=False,
         fontsize=9,
     )
-    figure.savefig(path, dpi=150, format="png")
+    plots.save(figure, path)
 
 
 def _draw_mean(
@@ -170,8 +169,8 @@ def _loss(folder: pathlib.Path) -> Series:
 def _accuracy(folder: pathlib.Path) -> Series:
     steps, values = _column(folder / "metrics.csv", PERIODIC)
     if not len(steps) and (folder / records.SCORES).exists():
-        text = (folder / records.SCORES).read_text(encoding="utf-8")
-        curve = np.array(json.loads(text)["curve"], float).reshape(-1, 2)
+        scores = files.read_json(folder / records.SCORES)
+        curve = np.array(scores["curve"], float).reshape(-1, 2)
         steps, values = curve[:, 0], curve[:, 1]
     return steps, 100 * values
 

@@ -6,10 +6,10 @@ came of it.
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Any
 
+from maskarc import files
 from maskarc.ablation import held_out as held_out_lib
 from maskarc.train import config as config_lib
 
@@ -40,14 +40,13 @@ class Task:
 
     def write(self, folder: pathlib.Path) -> None:
         """Writes run.json; makes the folder."""
-        folder.mkdir(parents=True, exist_ok=True)
         plain = self.to_json() | {"config": self.config.to_json()}
-        write_json(folder / RUN, plain)
+        files.write_json(folder / RUN, plain)
 
     @classmethod
     def read(cls, folder: pathlib.Path) -> "Task":
         """Inverts `write`."""
-        plain = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        plain = files.read_json(folder / RUN)
         return cls(
             config=config_lib.TrainConfig.from_json(plain["config"]),
             held_out={
@@ -73,16 +72,8 @@ def read_failure(folder: pathlib.Path, task: Task) -> str | None:
 def write_failure(folder: pathlib.Path, reason: str) -> None:
     """Writes why the run that folder/run.json describes failed."""
     task = Task.read(folder).to_json()
-    write_json(folder / FAILURE, {"task": task, "reason": reason})
-
-
-def write_json(path: pathlib.Path, plain: Any) -> None:
-    """Writes a JSON file, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    files.write_json(folder / FAILURE, {"task": task, "reason": reason})
 
 
 def _read(path: pathlib.Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return files.read_json(path) if path.exists() else None

@@ -1,12 +1,12 @@
 """The table of a grid: mean ± standard deviation over the seeds, for each cell."""
 
-import csv
 import dataclasses
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from maskarc import files
 from maskarc.ablation import grid, held_out, records
 
 
@@ -111,8 +111,8 @@ def _row(
 def write(whole: grid.Grid, table: list[Row], workdir: pathlib.Path) -> None:
     """Writes table.csv, table.json and table.md."""
     _write_csv(whole, table, workdir / "table.csv")
-    records.write_json(workdir / "table.json", _plain(whole, table))
-    (workdir / "table.md").write_text(markdown(whole, table), encoding="utf-8")
+    files.write_json(workdir / "table.json", _plain(whole, table))
+    files.write_text(workdir / "table.md", markdown(whole, table))
 
 
 def markdown(whole: grid.Grid, table: list[Row]) -> str:
@@ -169,27 +169,24 @@ def _line(cells: list[str]) -> str:
 
 def _write_csv(whole: grid.Grid, table: list[Row], path: pathlib.Path) -> None:
     scored = columns(whole)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            [
-                *whole.axes,
-                "parameters",
-                *("finished", "failed", "missing"),
-                *("train loss mean", "train loss std"),
-                *(f"{c} {kind}" for c in scored for kind in ("mean", "std")),
-            ]
-        )
-        for row in table:
-            writer.writerow(
-                [
-                    *(label for _, label in row.cell.labels),
-                    row.parameters,
-                    *(len(row.finished), len(row.failed), len(row.missing)),
-                    *mean_and_std(row.train_loss),
-                    *(x for c in scored for x in mean_and_std(row.scores[c])),
-                ]
-            )
+    header = [
+        *whole.axes,
+        "parameters",
+        *("finished", "failed", "missing"),
+        *("train loss mean", "train loss std"),
+        *(f"{c} {kind}" for c in scored for kind in ("mean", "std")),
+    ]
+    rows = [
+        [
+            *(label for _, label in row.cell.labels),
+            row.parameters,
+            *(len(row.finished), len(row.failed), len(row.missing)),
+            *mean_and_std(row.train_loss),
+            *(x for c in scored for x in mean_and_std(row.scores[c])),
+        ]
+        for row in table
+    ]
+    files.write_csv(path, [header, *rows])
 
 
 def _plain(whole: grid.Grid, table: list[Row]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from absl import flags, logging
 
-from maskarc import inference
+from maskarc import files, inference
 from maskarc.ablation import held_out, naming, records
 from maskarc.train import interruption, loop
 
@@ -42,7 +42,7 @@ def perform(folder: pathlib.Path, *, progress: bool = True) -> bool:
         traceback.print_exc()
         records.write_failure(folder, _reason(error))
         return True
-    records.write_json(folder / records.SCORES, {"task": task.to_json(), **scores})
+    files.write_json(folder / records.SCORES, {"task": task.to_json(), **scores})
     return True
 
 

@@ -1,14 +1,13 @@
 """The `maskarc` command: one module a subcommand, which imports what it runs late."""
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 
 from maskarc import __version__
 from maskarc.cli import (
     add_mask,
     compare,
+    console,
     convert,
     doctor,
     embed,
@@ -19,7 +18,8 @@ from maskarc.cli import (
     verify,
 )
 
-# Name → module with HELP, add_arguments(parser) and run(arguments).
+# Name → module with HELP, add_arguments(parser), run(arguments) and KEPT: what is true
+# after an interruption.
 COMMANDS = {
     "verify": verify,
     "embed": embed,
@@ -48,19 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
       The exit code: 0, 1 for an error, 2 for a wrong command line, 130 for Ctrl-C.
     """
     parsed = _parser().parse_args(arguments)
-    try:
-        COMMANDS[parsed.command].run(parsed)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What reads the output has seen enough; nothing is left to be flushed to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except _EXPECTED as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; repeat the command to go on", file=sys.stderr)
-        return 130
-    return 0
+    command = COMMANDS[parsed.command]
+    return console.run(
+        lambda: command.run(parsed), expected=_EXPECTED, kept=command.KEPT
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ import argparse
 import pathlib
 
 HELP = "add a PNG of a mask to a database"
+KEPT = "the database is as it was"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Adds the mask and prints its anchors."""
-    from maskarc import images
+    from maskarc import files, images
     from maskarc.masks import anchor_page, database, own
 
     path = pathlib.Path(arguments.png)
     if not path.is_file():
         raise FileNotFoundError(f"no picture at {path}")
+    for output in filter(None, (arguments.database, arguments.preview)):
+        files.check_place(output, path)
     png, name = path.read_bytes(), arguments.name or path.stem
     anchors = _parse(arguments.anchors)
     if anchors is None:

@@ -6,10 +6,12 @@ are the differences with intervals over people, and McNemar's exact test.
 
 import argparse
 import json
+import pathlib
 
 from maskarc.cli import report as report_command
 
 HELP = "compare two saved evaluation runs"
+KEPT = "the files that it wrote are whole, the others are as they were; repeat it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the tables."""
+    from maskarc import files
     from maskarc.evaluation import comparison, report
     from maskarc.evaluation.report import comparison_tables, words
 
+    if arguments.output:
+        files.check_place(pathlib.Path(arguments.output, report.PAGE))
     scores = [report.read_scores(path) for path in arguments.runs]
     first, second = report.distinct_names(arguments.runs)
     compared = comparison.compare(

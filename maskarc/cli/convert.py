@@ -1,14 +1,17 @@
 """Writes a model as a weights file of maskarc, an ONNX graph or a StableHLO program.
 
 The model is the run folder of a training, published weights by name, a weights file of
-maskarc, dlib's .dat, or, with --model, a file of PyTorch's or an ONNX file of
+maskarc, dlib's .dat, or, with --architecture, a file of PyTorch's or an ONNX file of
 InsightFace's (.pth, .pt, .ckpt, .safetensors, .onnx).
 """
 
 import argparse
 import pathlib
 
+from maskarc.cli import verify
+
 HELP = "write a model's weights in another format"
+KEPT = "an output of before is as it was; repeat the command"
 _SUFFIXES = (".safetensors", ".onnx", ".stablehlo")
 
 
@@ -16,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the subcommand's arguments."""
     parser.add_argument("source", help="the model; only read")
     parser.add_argument("output", help=f"a name that ends in {' or '.join(_SUFFIXES)}")
-    parser.add_argument(
-        "--model", default="", help="architecture of a file of others, as iresnet50"
-    )
+    verify.add_architecture(parser, "--model")
     parser.add_argument(
         "--half", action="store_true", help="float16 in .safetensors: half the size"
     )
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Converts, and says what was written."""
-    from maskarc import inference
+    from maskarc import files, inference
     from maskarc.convert import onnx_graph, own_file, stablehlo
 
     output = pathlib.Path(arguments.output)
@@ -35,7 +36,8 @@ def run(arguments: argparse.Namespace) -> None:
             f"expected an output that ends in {' or '.join(_SUFFIXES)}, got "
             f"{output.name!r}"
         )
-    weights = inference.load_weights(arguments.source, model=arguments.model)
+    files.check_place(output, arguments.source)
+    weights = inference.load_weights(arguments.source, model=arguments.architecture)
     if output.suffix == ".stablehlo":
         stablehlo.save(output, weights)
     elif output.suffix == ".onnx":

@@ -9,6 +9,7 @@ import dataclasses
 import json
 
 HELP = "check this installation"
+KEPT = "nothing was changed"
 _SIGNS = {True: "ok  ", False: "FAIL", None: "    "}
 
 

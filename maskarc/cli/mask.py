@@ -7,7 +7,10 @@ what became of each file.
 import argparse
 import os
 
+from maskarc.cli import console
+
 HELP = "put masks on the faces of photos"
+KEPT = "the photos masked so far are kept; repeat the command to go on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,5 +125,4 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _report(counts: dict[str, int], output: str) -> None:
-    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    print(f"{sum(counts.values())} files: {outcomes} → {output}")
+    print(f"{console.tally(counts)} → {output}")

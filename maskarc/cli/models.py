@@ -3,6 +3,7 @@
 import argparse
 
 HELP = "list the backbones and the published weights"
+KEPT = "there is nothing to keep"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

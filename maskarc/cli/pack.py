@@ -7,7 +7,10 @@ what became of each file.
 import argparse
 import os
 
+from maskarc.cli import console
+
 HELP = "pack photos into shards or InsightFace's .rec"
+KEPT = "the landmarks and parts made so far are kept; repeat the command to go on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,8 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
         min_photos=arguments.min_photos,
         part_photos=arguments.part_photos,
     )
-    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    print(f"{sum(counts.values())} files: {outcomes} → {arguments.output}")
+    print(f"{console.tally(counts)} → {arguments.output}")
     if arguments.check:
         count = pack_check.check(
             arguments.output,

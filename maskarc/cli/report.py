@@ -8,6 +8,7 @@ import argparse
 import pathlib
 
 HELP = "write a page of saved evaluation runs"
+KEPT = "the files that it wrote are whole, the others are as they were; repeat it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,9 +49,11 @@ def add_draws(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the page and prints its path."""
+    from maskarc import files
     from maskarc.data import crops
     from maskarc.evaluation import report
 
+    files.check_place(pathlib.Path(arguments.output, report.PAGE))
     names = report.distinct_names(arguments.runs)
     loaded = []
     for path, name in zip(arguments.runs, names, strict=True):

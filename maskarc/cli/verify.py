@@ -3,8 +3,13 @@
 import argparse
 import dataclasses
 import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskarc import recognizer
 
 HELP = "compare the faces of two photos"
+KEPT = "there is no answer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +38,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default="masked_r29",
-        help="published weights by name, or the run folder of a training "
-        "(default: masked_r29)",
+        help="published weights by name, the run folder of a training, or a weights "
+        "file (default: masked_r29)",
     )
+    add_architecture(parser)
     parser.add_argument(
         "--detector", default="", help="mesh, fast, fan or dlib (default: mesh)"
     )
@@ -47,16 +53,35 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Prints the answer."""
-    from maskarc import masked_views, recognizer
+def add_architecture(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Adds the argument that names the network of others' files."""
+    parser.add_argument(
+        "--architecture",
+        *names,
+        default="",
+        metavar="NAME",
+        help="of a weights file of others (.pth, .pt, .ckpt, .onnx, …), as iresnet50",
+    )
 
-    loaded = recognizer.Recognizer.load(
+
+def load(arguments: argparse.Namespace, **options: Any) -> "recognizer.Recognizer":
+    """The model and detector that the arguments name."""
+    from maskarc import recognizer
+
+    return recognizer.Recognizer.load(
         arguments.model,
+        architecture=arguments.architecture,
         detector=arguments.detector,
         flip=not arguments.no_flip,
-        batch_size=1,
+        **options,
     )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints the answer."""
+    from maskarc import masked_views
+
+    loaded = load(arguments, batch_size=1)
     result = loaded.verify(
         *arguments.photos, far=arguments.far, wearing=arguments.wearing
     )

@@ -6,7 +6,6 @@ which runtimes move out of the way.
 """
 
 import os
-import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from maskarc import extras, models
+from maskarc import extras, files, models
 from maskarc.convert import own_file
 from maskarc.models import platform
 
@@ -70,9 +69,7 @@ def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
         {"model": backbone.name, "crop": weights.crop, "contract": own_file.CONTRACT},
     )
     onnx.checker.check_model(model)
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString())
+    files.write_bytes(path, model.SerializeToString())
 
 
 # A value is the name of a node's output, or an array that is known already.

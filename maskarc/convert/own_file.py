@@ -16,7 +16,7 @@ import numpy as np
 import safetensors
 from safetensors import numpy as safe_numpy
 
-from maskarc import models
+from maskarc import files, models
 from maskarc.convert import failure
 
 FORMAT, VERSION = "maskarc", "1"
@@ -85,8 +85,7 @@ def save(path: str | os.PathLike[str], weights: Weights, *, half: bool = False) 
         "crop": weights.crop,
         "contract": CONTRACT,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    safe_numpy.save_file(arrays, path, metadata=metadata)
+    files.write_bytes(path, safe_numpy.save(arrays, metadata=metadata))
 
 
 def load(path: str | os.PathLike[str]) -> Weights:

@@ -5,13 +5,12 @@ on XLA take.
 """
 
 import os
-import pathlib
 
 import jax
 import jax.numpy as jnp
 from jax import export
 
-from maskarc import extras
+from maskarc import extras, files
 from maskarc.convert import own_file
 from maskarc.models import platform
 
@@ -35,8 +34,6 @@ def save(path: str | os.PathLike[str], weights: own_file.Weights) -> None:
     crops = jax.ShapeDtypeStruct((batch, size, size, 3), jnp.uint8)
     with platform.portable():
         program = export.export(embed, platforms=PLATFORMS)(crops)
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with extras.needed("onnx"):  # jax writes them with flatbuffers
-        content = program.serialize()
-    path.write_bytes(content)
+        content = bytes(program.serialize())
+    files.write_bytes(path, content)

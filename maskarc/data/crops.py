@@ -296,7 +296,8 @@ def read_ahead(
     read: Callable[[int], T], count: int, *, threads: int = 2, ahead: int = 64
 ) -> Iterator[T]:
     """Yields read(0), …, read(count − 1) in order, computed ahead in threads."""
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(threads)
+    try:
         pending: collections.deque[concurrent.futures.Future[T]] = collections.deque()
         for index in range(count):
             pending.append(pool.submit(read, index))
@@ -304,3 +305,5 @@ def read_ahead(
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interruption waits for none of them

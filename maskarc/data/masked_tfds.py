@@ -10,14 +10,14 @@ ArrayRecord. The example of a photo has
   box           float32[4] of the face: left, top, right, bottom in pixels;
   mask_box      int32[4]: x, y, width, height in pixels;
   mask_type     "surgical", "cloth", …, and mask_name, which one;
-  name          path of the photo below the folder;
+  name          path of the photo below the folder (`files.escaped`);
   label         the identity, where every photo lies in a folder of its person.
 """
 
 import io
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,40 +59,38 @@ def prepare(
     """
     tfds = _import_tfds()
     settings = masking.with_detector(masking.Settings(save_mask=True, **options))
-    source, data_dir = pathlib.Path(source).resolve(), pathlib.Path(data_dir).resolve()
-    if source.is_relative_to(data_dir) or data_dir.is_relative_to(source):
-        raise ValueError(f"photos {source} and data sets {data_dir} must not overlap")
+    source, data_dir = files.given(source).resolve(), files.given(data_dir).resolve()
     if (data_dir / NAME).exists():
         raise ValueError(f"{data_dir / NAME} exists; give another data_dir")
-    names = files.list_files(source)
+    listing = images.list_photos(source)
+    files.check_apart(source, data_dir, listing.linked)
     bulk.load_afresh(settings)
-    rows: dict[str, dict[str, Any]] = {}
+    rows = bulk.left_out_rows(listing, settings)
     with tfds.core.registered.skip_registration():  # or a second one would clash
-        builder_class = _builder_class(tfds, source, names, settings, rows)
+        builder_class = _builder_class(tfds, source, listing.names, settings, rows)
     builder = builder_class(data_dir=data_dir, file_format="array_record")
     builder.download_and_prepare()
-    lines = (manifest.to_line(rows[name]) for name in names)
+    lines = (files.to_json(rows[name]) for name in sorted(rows))
     files.write_bytes(data_dir / f"{NAME}.{manifest.NAME}", b"".join(lines))
     outcomes = [row["outcome"] for row in rows.values()]
     return {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
 
 
-def identities(names: list[str]) -> list[str]:
+def identities(names: Sequence[str]) -> list[str]:
     """The sorted identities of photos root/identity/photo.jpg; empty in a flat folder.
 
     Args:
-      names: paths below the root; a photo in the root itself makes the folder flat.
+      names: of the photos; one in the root itself makes the folder flat.
     """
-    photos = [name for name in names if images.is_image(name)]
-    if not all("/" in name for name in photos):
+    if not all("/" in name for name in names):
         return []
-    return sorted({name.rpartition("/")[0] for name in photos})
+    return sorted({files.escaped(name.rpartition("/")[0]) for name in names})
 
 
 def _builder_class(
     tfds: Any,
     source: pathlib.Path,
-    names: list[str],
+    names: Sequence[str],
     settings: masking.Settings,
     rows: dict[str, dict[str, Any]],
 ) -> Any:
@@ -118,8 +116,8 @@ def _builder_class(
                 rows[name] = row
                 if example is not None:
                     if people:
-                        example["label"] = name.rpartition("/")[0]
-                    yield name, example
+                        example["label"] = files.escaped(name.rpartition("/")[0])
+                    yield example["name"], example
             if all(row["outcome"] != manifest.MASKED for row in rows.values()):
                 raise ValueError(f"no photo in {source} could be masked")
 
@@ -167,7 +165,7 @@ def _example(
         "mask_box": np.array(face["mask_box"] or [0, 0, 0, 0], np.int32),
         "mask_type": face["kind"],
         "mask_name": face["mask"],
-        "name": name,
+        "name": files.escaped(name),
     }
 
 

@@ -9,7 +9,6 @@ digest of what was to be in it: it is kept while that is the same.
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable
@@ -261,4 +260,4 @@ def _write_index(
         "parts": parts,
         **more,
     }
-    files.write_bytes(folder / shards.INDEX, json.dumps(index, indent=1).encode())
+    files.write_json(folder / shards.INDEX, index, indent=1)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,7 @@ def pack_folder(
     Returns:
       How many files had which outcome: "packed", "unreadable", "no_face" (or landmarks
       that span none), "too_few" (photos of an identity), "stray" (in no identity's
-      folder) or "ignored" (not an image by its name).
+      folder) or "ignored" (hidden, or no photo by its name).
 
     Raises:
       FileNotFoundError: the folder, or the landmark table, does not exist.
@@ -128,28 +128,26 @@ def pack_folder(
     settings = Settings(**options)
     if threads < 1:
         raise ValueError(f"expected 1 thread or more, got {threads}")
-    root, output = pathlib.Path(source).resolve(), pathlib.Path(output).resolve()
-    if root.is_relative_to(output) or output.is_relative_to(root):
-        raise ValueError(f"input {root} and output {output} must not overlap")
-    names = files.list_files(root)
-    if not any(images.is_image(name) for name in names):
-        raise ValueError(f"there are no photos in {root}")
+    root, output = files.given(source).resolve(), files.given(output).resolve()
+    listing = images.list_photos(root)
+    files.check_apart(root, output, listing.linked)
+    listing.check_any(root)
     detector = None
     if not settings.aligned and not settings.landmark_file:
         detector = landmarks.create_detector(settings.detector or None)
     bulk.check_settings(output, {"source": str(root), **dataclasses.asdict(settings)})
-    table = _table(root, names, output, settings, detector, progress)
-    rows, photos, plan = _plan(root, names, table, settings, threads, progress)
+    table = _table(root, listing.names, output, settings, detector, progress)
+    rows, photos, plan = _plan(root, listing, table, settings, threads, progress)
     # Before the set, so that no complete one is without it.
-    lines = (json.dumps(row) + "\n" for row in rows)
-    files.write_bytes(output / shards.MANIFEST, "".join(lines).encode())
+    lines = b"".join(map(files.to_json, rows))
+    files.write_bytes(output / shards.MANIFEST, lines)
     _write_parts(root, output, photos, plan, settings, threads, progress)
     return dict(collections.Counter(row["outcome"] for row in rows))
 
 
 def _table(
     root: pathlib.Path,
-    names: list[str],
+    photos: Sequence[str],
     output: pathlib.Path,
     settings: Settings,
     detector: landmarks.Detector | None,
@@ -160,7 +158,6 @@ def _table(
         return landmarks.LandmarkTable.load(settings.landmark_file)
     if detector is None:
         return None
-    photos = [name for name in names if images.is_image(name)]
     return landmarks.detect_folder(
         detector, root, photos, save_to=output / _LANDMARKS, progress=progress
     )
@@ -168,13 +165,14 @@ def _table(
 
 def _plan(
     root: pathlib.Path,
-    names: list[str],
+    listing: files.Listing,
     table: landmarks.LandmarkTable | None,
     settings: Settings,
     threads: int,
     progress: bool,
 ) -> tuple[list[dict[str, Any]], list[_Photo], pack_writers.Plan]:
     """Looks at every file: rows of the manifest, photos in their order, the plan."""
+    names = listing.names
     looks = crops.read_ahead(
         lambda i: _look(root, names[i], table, settings), len(names), threads=threads
     )
@@ -184,6 +182,13 @@ def _plan(
     for name, (outcome, reason, stamp) in zip(names, bar, strict=True):
         rows.append({"path": name, "outcome": outcome, "reason": reason})
         stamps[name] = stamp
+    for outcome, left_out in (
+        (IGNORED, listing.ignored),
+        (UNREADABLE, listing.unreadable),
+    ):
+        for name, reason in left_out.items():
+            rows.append({"path": name, "outcome": outcome, "reason": reason})
+    rows.sort(key=lambda row: row["path"])
     usable = collections.Counter(
         _identity(row["path"]) for row in rows if row["outcome"] == shards.PACKED
     )
@@ -233,9 +238,7 @@ def _look(
     table: landmarks.LandmarkTable | None,
     settings: Settings,
 ) -> tuple[str, str, str]:
-    """Outcome and reason of a file, and a stamp by which a change of it is noticed."""
-    if not images.is_image(name):
-        return IGNORED, "", ""
+    """Outcome and reason of a photo, and a stamp by which a change of it is noticed."""
     if "/" not in name:
         return STRAY, "not in an identity's folder", ""
     data, problem = bulk.read_photo(root, name)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import os
 import pathlib
 import re
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from maskarc import images
+from maskarc import files, images
 
 # Tried in this order for lists that name photos without a suffix.
 _SUFFIXES = (".jpg", *sorted(images.SUFFIXES - {".jpg"}))
@@ -97,18 +98,14 @@ def person_of(name: str) -> str:
 
 def write_pairs(path: str | os.PathLike[str], pairs: Pairs) -> None:
     """Writes pairs as CSV with a fold column, for `read_pairs`."""
-    with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["first", "second", "is_same", "fold"])
-        writer.writerows(
-            zip(
-                pairs.first,
-                pairs.second,
-                pairs.is_same.astype(int).tolist(),
-                pairs.fold.tolist(),
-                strict=True,
-            )
-        )
+    rows = zip(
+        pairs.first,
+        pairs.second,
+        pairs.is_same.astype(int).tolist(),
+        pairs.fold.tolist(),
+        strict=True,
+    )
+    files.write_csv(path, [["first", "second", "is_same", "fold"], *rows])
 
 
 class _Pair(NamedTuple):
@@ -132,12 +129,14 @@ def read_pairs(
       pairs ``Name i j`` followed by the impostor pairs ``Name i Other j``.
     - LFW View 1: ``1100``, that many genuine and as many impostor pairs, no folds.
     - MFR2: both kinds of line in any order, without a count and without folds.
-    - CALFW and CPLFW: two lines a pair, ``photo.jpg label``; 0 stands for impostors.
+    - CALFW and CPLFW: two lines a pair, ``photo.jpg label``; 0 stands for impostors,
+      1 or a fold's number for genuine pairs.
       The genuine pairs come first, and ten folds take both kinds in the list's order.
     - AgeDB-30 and others as text: ``photo.jpg photo.jpg label``, 1 or else 0 or -1, in
       ten folds of equal size.
     - CSV: the header ``first,second,is_same`` or ``first,second,is_same,fold``, then
-      photos by their path below the root, is_same as 1/0 or true/false.
+      photos by their path below the root, is_same as 1/0 or true/false. Names that
+      are not UTF-8 are escaped (`maskarc.files`).
 
     Photo i of Name is ``Name/Name_000i`` with the suffix that it has below the root.
     Blank lines are skipped; a pair may occur more than once.
@@ -158,11 +157,15 @@ def read_pairs(
       Huang et al., "Labeled Faces in the Wild", UMass technical report 07-49, 2007.
     """
     path = pathlib.Path(path)
-    lines = _read_lines(path)
+    text = _read_text(path)
+    lines = _lines(text, path)
     header = lines[0].text.split()
     suffixes: Sequence[str] = _SUFFIXES
     if "," in lines[0].text or path.suffix.lower() == ".csv":
-        rows, suffixes = _parse_csv(lines), [""]
+        try:
+            rows, suffixes = _parse_csv(text, path), [""]
+        except csv.Error as error:
+            raise ValueError(f"{path}: not CSV: {error}") from error
     elif images.is_image(header[0]):
         rows, suffixes = _parse_files(lines), [""]
     elif len(header) <= 2 and all(field.isdecimal() for field in header):
@@ -178,13 +181,17 @@ def read_pairs(
     )
 
 
-def _read_lines(path: pathlib.Path) -> list[_Line]:
+def _read_text(path: pathlib.Path) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"no list of pairs at {path}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return file.read()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected a list of pairs in UTF-8") from error
+
+
+def _lines(text: str, path: pathlib.Path) -> list[_Line]:
     lines = [
         _Line(line.strip(), f"{path}:{number}")
         for number, line in enumerate(text.splitlines(), start=1)
@@ -276,8 +283,11 @@ def _parse_files(lines: list[_Line]) -> list[_Pair]:
         lines = lines[::2]
     rows = []
     for (first, second, label), line in zip(fields, lines, strict=True):
-        if not label.removeprefix("-").isdecimal():
-            raise ValueError(f"{line.where}: expected a number as label: {label!r}")
+        if label not in ("1", "0", "-1") and not (width == 2 and label.isdecimal()):
+            raise ValueError(
+                f"{line.where}: expected 1 (same person) or else 0 or -1 as label: "
+                f"{label!r}"
+            )
         names = _below_root(first, line), _below_root(second, line)
         rows.append(_Pair(*names, int(label) > 0, 0))
     numbers = _counted_folds([row.is_same for row in rows], by_kind=width == 2)
@@ -295,18 +305,23 @@ def _counted_folds(is_same: list[bool], *, by_kind: bool) -> list[int]:
     return folds
 
 
-def _parse_csv(lines: list[_Line]) -> list[_Pair]:
-    (header, *records) = (next(csv.reader([line.text])) for line in lines)
+def _parse_csv(text: str, path: pathlib.Path) -> list[_Pair]:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    (header, begin), *records = (
+        (record, _Line(",".join(record), f"{path}:{reader.line_num}"))
+        for record in reader
+        if any(field.strip() for field in record)
+    )
     columns = ["first", "second", "is_same", "fold"]
     if header not in (columns, columns[:3]):
         raise ValueError(
-            f"{lines[0].where}: expected the header 'first,second,is_same' or "
-            f"'first,second,is_same,fold', got {lines[0].text!r}"
+            f"{begin.where}: expected the header 'first,second,is_same' or "
+            f"'first,second,is_same,fold', got {begin.text!r}"
         )
     if not records:
-        raise ValueError(f"{lines[0].where}: no pair follows the header")
+        raise ValueError(f"{begin.where}: no pair follows the header")
     rows = []
-    for line, record in zip(lines[1:], records, strict=True):
+    for record, line in records:
         if len(record) != len(header):
             raise ValueError(
                 f"{line.where}: expected {len(header)} fields, got {len(record)}: "
@@ -318,7 +333,10 @@ def _parse_csv(lines: list[_Line]) -> list[_Pair]:
                 f"{line.where}: expected is_same as 1, 0, true or false and fold as "
                 f"a number, got {line.text!r}"
             )
-        names = _below_root(first, line), _below_root(second, line)
+        names = (
+            _below_root(files.unescaped(first), line),
+            _below_root(files.unescaped(second), line),
+        )
         rows.append(_Pair(*names, _TRUTH[is_same.lower()], int(fold)))
     return rows
 

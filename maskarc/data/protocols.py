@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from maskarc import images
+from maskarc import files, images
 from maskarc.data import pairs as pair_lists
 
 CFP = ("FF", "FP")
@@ -178,6 +178,7 @@ def all_pairs(
       >>> len(found), int(found.is_same.sum())
       (3, 1)
     """
+    files.check_many(names, "photos")
     people: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         people.setdefault(pair_lists.person_of(name), []).append(index)

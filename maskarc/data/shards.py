@@ -9,12 +9,12 @@ A folder holds
 
 A record is a head, a name, landmarks and the file of the photo, end to end. The head is
 little-endian: 4 bytes "mfr1", uint32 CRC-32 of all that follows it, int32 label, uint16
-bytes of the name, uint16 points; the name is UTF-8, the points float32 (x, y).
+bytes of the name, uint16 points; the name is as in the file system, UTF-8 in most
+cases, the points float32 (x, y).
 """
 
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 import struct
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import extras, images
+from maskarc import extras, files, images
 
 with extras.needed("train"):
     from array_record.python import array_record_data_source, array_record_module
@@ -104,21 +104,16 @@ def write_shard(path: pathlib.Path, records: Iterable[FaceRecord]) -> None:
     Raises:
       OSError: it cannot be written, such as for lack of space.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with files.replaced(path) as aside:
         # Opened here first: for a path that cannot be written, an error that says why.
-        partial.open("wb").close()
-        writer = array_record_module.ArrayRecordWriter(str(partial), _WRITER_OPTIONS)
+        aside.open("wb").close()
+        writer = array_record_module.ArrayRecordWriter(str(aside), _WRITER_OPTIONS)
         try:
             for record in records:
                 writer.write(encode(record))
             writer.close()
         except RuntimeError as error:
             raise OSError(f"{path.name} cannot be written: {error}") from error
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -181,7 +176,7 @@ class ShardedFaces:
     def names(self) -> tuple[str, ...]:
         """The photos' paths where they came from, as the manifest has them."""
         with (self.folder / MANIFEST).open("rb") as file:
-            rows = [json.loads(line) for line in file]
+            rows = [files.from_json(line) for line in file]
         packed = [row for row in rows if row["outcome"] == PACKED]
         return tuple(r["path"] for r in sorted(packed, key=lambda r: r["record"]))
 
@@ -229,7 +224,7 @@ def read_index(folder: pathlib.Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no packed set at {folder}: it has no {INDEX}")
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = files.read_json(path)
         parts = [(p["file"], int(p["photos"]), int(p["bytes"])) for p in index["parts"]]
         counts = [int(count) for count in index["counts"]]
         if index["format"] not in (SHARDS, RECORDIO) or min(counts) < 1:

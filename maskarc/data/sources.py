@@ -8,10 +8,9 @@ batches them.
 """
 
 import collections
-import csv
 import dataclasses
 import functools
-import io
+import logging
 import os
 import pathlib
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ import numpy as np
 from maskarc import extras, files, images
 from maskarc.landmarks import table as landmark_table
 
+_LOG = logging.getLogger(__name__)
 _LISTING_HEADER = ["name", "label", "identity"]
 
 
@@ -55,7 +55,7 @@ class ImageFolder:
       labels: int32[N].
       landmarks: float32[N, 68, 2].
       identities: name of each class, sorted.
-      left_out: (name, reason) of photos that are not used.
+      left_out: (name, reason) of files that are not used.
     """
 
     root: pathlib.Path
@@ -90,8 +90,9 @@ class ImageFolder:
           ValueError: no photo is left.
         """
         usable: dict[str, list[tuple[str, np.ndarray]]] = collections.defaultdict(list)
-        left_out = []
-        for name in images.list_images(root):
+        listing = images.list_photos(root)
+        left_out = [*listing.ignored.items(), *listing.unreadable.items()]
+        for name in listing.names:
             points = landmarks.get(name)
             if "/" not in name:
                 left_out.append((name, "not in an identity's folder"))
@@ -105,9 +106,18 @@ class ImageFolder:
                 reason = f"{identity} has fewer than {min_photos} usable photos"
                 left_out.extend((name, reason) for name, _ in photos)
         if not usable:
+            rest = "".join(f"; {files.shown(n)}: {why}" for n, why in left_out[-1:])
             raise ValueError(
-                f"no usable photo below {root}: expected identity/photo.jpg and "
-                f"landmarks for them; {len(left_out)} were left out"
+                f"none of the {len(listing.names)} photos in {root} can be used: "
+                f"expected identity/photo.jpg and landmarks for them{rest}"
+            )
+        for line in listing.lines():
+            _LOG.warning("%s: %s", root, line)
+        if others := left_out[len(listing.ignored) + len(listing.unreadable) :]:
+            name, reason = others[0]
+            _LOG.warning(
+                "%s: %d photos are not used, such as %s: %s",
+                *(root, len(others), files.shown(name), reason),
             )
         identities = tuple(sorted(usable))
         rows = [
@@ -166,12 +176,10 @@ class ImageFolder:
 
     def save_listing(self, path: str | os.PathLike[str]) -> None:
         """Writes names, labels and identities as CSV, for `from_listing`."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_LISTING_HEADER)
-        for name, label in zip(self.names, self.labels.tolist(), strict=True):
-            writer.writerow([name, label, self.identities[label]])
-        files.write_bytes(path, text.getvalue().encode(errors="surrogateescape"))
+        labels = self.labels.tolist()
+        people = (self.identities[label] for label in labels)
+        rows = zip(self.names, labels, people, strict=True)
+        files.write_csv(path, [_LISTING_HEADER, *rows])
 
     def __len__(self) -> int:
         return len(self.names)
@@ -199,8 +207,7 @@ def _read_listing(path: pathlib.Path) -> list[tuple[str, int, str]]:
     if not path.is_file():
         raise FileNotFoundError(f"no listing of photos at {path}")
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header, *rows = files.read_csv(path)
         if header != _LISTING_HEADER or not rows:
             raise ValueError(f"expected rows of {', '.join(_LISTING_HEADER)}")
         listing = [(name, int(label), identity) for name, label, identity in rows]
@@ -209,7 +216,7 @@ def _read_listing(path: pathlib.Path) -> list[tuple[str, int, str]]:
             raise ValueError("its labels are not 0, 1, 2, …")
         if any(people[label] != identity for _, label, identity in listing):
             raise ValueError("a label stands for two identities")
-    except (ValueError, csv.Error) as error:
+    except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     return listing
 

@@ -4,14 +4,13 @@ The model is any function from crops to embeddings, so that others than ours can
 scored too.
 """
 
-import csv
-import json
 import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from maskarc import files
 from maskarc.data import crops as crop_lib
 from maskarc.data import pairs as pair_lists
 from maskarc.evaluation import (
@@ -48,7 +47,6 @@ def verify_pairs(
       The fields of `verification.Verification`, "failed_images" and "images".
     """
     output = pathlib.Path(output)
-    output.mkdir(parents=True, exist_ok=True)
     found = embedded.embed_images(embed, crops, progress=progress)
     failed = found.failed
     scores = protocol.similarities(needed, found.embeddings, failed)
@@ -74,9 +72,7 @@ def verify_pairs(
     grids.worst_pairs(
         output / "worst_pairs.png", crops_of, scores, pairs.is_same, scored.threshold
     )
-    (output / "result.json").write_text(
-        json.dumps(result, indent=2) + "\n", encoding="utf-8"
-    )
+    files.write_json(output / "result.json", result)
     return result
 
 
@@ -109,16 +105,13 @@ def identify_folder(
 def _write_similarities(
     path: pathlib.Path, pairs: pair_lists.Pairs, scores: np.ndarray
 ) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["first", "second", "is_same", "fold", "similarity"])
-        writer.writerows(
-            zip(
-                pairs.first,
-                pairs.second,
-                pairs.is_same.astype(int).tolist(),
-                pairs.fold.tolist(),
-                (f"{score:.6f}" for score in scores),
-                strict=True,
-            )
-        )
+    rows = zip(
+        pairs.first,
+        pairs.second,
+        pairs.is_same.astype(int).tolist(),
+        pairs.fold.tolist(),
+        (f"{score:.6f}" for score in scores),
+        strict=True,
+    )
+    header = ["first", "second", "is_same", "fold", "similarity"]
+    files.write_csv(path, [header, *rows])

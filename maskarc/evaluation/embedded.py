@@ -3,12 +3,10 @@
 Saved as an .npz they are scored again, and by other protocols, without the model.
 """
 
-import csv
 import dataclasses
 import functools
 import json
 import os
-import pathlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,9 +14,8 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from maskarc import cohorts, masked_views
+from maskarc import cohorts, files, masked_views
 from maskarc.data import crops as crop_lib
-from maskarc.evaluation import scored
 
 # Aligned crops uint8[S, S, 3] in, float32[N, D] out, in the same order.
 EmbedFn = Callable[[Iterable[np.ndarray]], np.ndarray]
@@ -126,10 +123,10 @@ class EmbeddedImages:
         Raises:
           ValueError: the path does not end in .npz.
         """
-        path = scored.archive_path(path)
         names = (*_COLUMNS, *_VIEWS, "embeddings", "norms")
         columns = {name: getattr(self, name) for name in names}
-        np.savez(path, about=np.array(json.dumps(self.about)), **columns)
+        columns["about"] = np.array(json.dumps(self.about))
+        files.write_npz(path, columns)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "EmbeddedImages":
@@ -182,24 +179,18 @@ class EmbeddedImages:
 
     def write_masks(self, path: str | os.PathLike[str]) -> None:
         """Writes as CSV what was put on whom, and what became of each image."""
-        with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(
-                ["name", "masked", "outcome", "mask", "kind", "wear", "yaw_degrees"]
-            )
-            for row in range(len(self)):
-                yaw = np.degrees(self.yaws[row])
-                writer.writerow(
-                    [
-                        self.names[row],
-                        int(self.masked[row]),
-                        self.outcomes[row],
-                        self.masks[row],
-                        self.kinds[row],
-                        self.wears[row],
-                        f"{yaw:.1f}" if np.isfinite(yaw) else "",
-                    ]
-                )
+        header = ["name", "masked", "outcome", "mask", "kind", "wear", "yaw_degrees"]
+        rows = zip(
+            self.names.tolist(),
+            self.masked.astype(int).tolist(),
+            self.outcomes.tolist(),
+            self.masks.tolist(),
+            self.kinds.tolist(),
+            self.wears.tolist(),
+            (f"{y:.1f}" if np.isfinite(y) else "" for y in np.degrees(self.yaws)),
+            strict=True,
+        )
+        files.write_csv(path, [header, *rows])
 
 
 def embed_images(
@@ -346,7 +337,7 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
       FileNotFoundError: no such file.
       ValueError: not such a file.
     """
-    columns = scored.read_arrays(path, ("names", "embeddings"))
+    columns = files.read_npz(path, ("names", "embeddings"))
     columns["names"] = names = columns["names"].astype(str)
     columns["embeddings"] = given = columns["embeddings"].astype(np.float32)
     if given.ndim != 2 or names.shape != given.shape[:1]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maskarc import extras
+from maskarc import extras, files
 from maskarc.evaluation import protocol, verification
 
 with extras.needed("train"):
@@ -55,7 +55,7 @@ def roc_curves(
     axes.set(xlabel="false-accept rate", ylabel="true-accept rate")
     axes.grid(which="minor", color="0.95", lw=0.5)
     _legend_below(axes)
-    _save(figure, path)
+    save(figure, path)
 
 
 def score_histogram(
@@ -97,7 +97,7 @@ def score_histogram(
     axes.axvline(threshold, color="black", lw=1.2, label=f"threshold {threshold:.3f}")
     axes.set(xlabel="similarity (cosine)", ylabel="pairs")
     _legend_below(axes)
-    _save(figure, path)
+    save(figure, path)
 
 
 def training_curves(
@@ -135,7 +135,7 @@ def training_curves(
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("step", fontsize=9)
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
-    _save(figure, path)
+    save(figure, path)
 
 
 def _read_metrics(path: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -191,6 +191,7 @@ def _legend_below(axes: matplotlib.axes.Axes) -> None:
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.14))
 
 
-def _save(figure: matplotlib.figure.Figure, path: str | os.PathLike[str]) -> None:
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, format="png")
+def save(figure: matplotlib.figure.Figure, path: str | os.PathLike[str]) -> None:
+    """Writes a figure as PNG, whole or not at all; missing folders are made."""
+    with files.replaced(path) as aside:
+        figure.savefig(aside, dpi=150, format="png")

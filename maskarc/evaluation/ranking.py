@@ -5,13 +5,13 @@ The real use: a gallery of bare faces, one template a person, and probes with ma
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from maskarc.evaluation import rates, scored, search
+from maskarc import files
+from maskarc.evaluation import rates, search
 
 TOP = 10
 _ARRAYS = {
@@ -58,18 +58,18 @@ class RankedProbes:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes an .npz without pickle."""
-        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        np.savez_compressed(path, gallery=np.array(self.gallery), **arrays)
+        arrays["gallery"] = np.array(self.gallery)
+        files.write_npz(path, arrays, compressed=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "RankedProbes":
         """Reads what `save` wrote.
 
         Raises:
-          FileNotFoundError, ValueError: as `scored.read_arrays`.
+          FileNotFoundError, ValueError: as `files.read_npz`.
         """
-        columns = scored.read_arrays(path, (*_ARRAYS, "gallery"))
+        columns = files.read_npz(path, (*_ARRAYS, "gallery"))
         return cls(
             **{name: columns[name].astype(kind) for name, kind in _ARRAYS.items()},
             gallery=int(columns["gallery"]),

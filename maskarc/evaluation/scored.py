@@ -6,11 +6,11 @@ From it every table and curve can be made again without photos or model.
 import dataclasses
 import json
 import os
-import pathlib
-import zipfile
 from typing import Any
 
 import numpy as np
+
+from maskarc import files
 
 _ARRAYS = {
     "pair": np.int64,
@@ -103,10 +103,10 @@ class ScoredPairs:
         Raises:
           ValueError: the path does not end in .npz.
         """
-        path = archive_path(path)
         columns = {name: getattr(self, name) for name in (*_ARRAYS, "first", "second")}
         columns |= {f"{_LABEL}{name}": v for name, v in self.labels.items()}
-        np.savez_compressed(path, about=np.array(json.dumps(self.about)), **columns)
+        about = {"about": np.array(json.dumps(self.about))}
+        files.write_npz(path, about | columns, compressed=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "ScoredPairs":
@@ -116,7 +116,7 @@ class ScoredPairs:
           FileNotFoundError: no such file.
           ValueError: not such a file.
         """
-        columns = read_arrays(path, (*_ARRAYS, "first", "second", "about"))
+        columns = files.read_npz(path, (*_ARRAYS, "first", "second", "about"))
         labels = {
             name.removeprefix(_LABEL): values
             for name, values in columns.items()
@@ -131,47 +131,3 @@ class ScoredPairs:
             labels=labels,
             about=json.loads(str(columns["about"])),
         )
-
-
-def archive_path(path: str | os.PathLike[str]) -> pathlib.Path:
-    """Where an .npz is to be written, its folder made.
-
-    Raises:
-      ValueError: the path does not end in .npz.
-    """
-    path = pathlib.Path(path)
-    if path.suffix != ".npz":
-        raise ValueError(f"expected a name that ends in .npz, got {path.name!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def read_arrays(
-    path: str | os.PathLike[str], expected: tuple[str, ...]
-) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file, of which none may be pickled.
-
-    Args:
-      path: of the file.
-      expected: names that must be among them.
-
-    Raises:
-      FileNotFoundError: no such file.
-      ValueError: damaged, pickled, or without one of the names.
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file at {path}")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: not an .npz of plain arrays")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            columns = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not an .npz of plain arrays: {error}") from error
-    if missing := set(expected) - set(columns):
-        raise ValueError(
-            f"{path}: expected {' and '.join(expected)}; missing: "
-            f"{', '.join(sorted(missing))}"
-        )
-    return columns

@@ -5,7 +5,15 @@ ever read; writing goes to a temporary name first, so that no half-written file 
 left behind.
 """
 
-from maskarc.images.formats import SUFFIXES, is_image, list_images, writable_name
+from maskarc.images.formats import (
+    NO_PHOTO,
+    SUFFIXES,
+    is_image,
+    list_images,
+    list_photo,
+    list_photos,
+    writable_name,
+)
 from maskarc.images.pixels import ImageError, to_photo
 from maskarc.images.reading import (
     MAX_BYTES,
@@ -19,12 +27,15 @@ from maskarc.images.writing import encode_image, write_image
 __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
+    "NO_PHOTO",
     "SUFFIXES",
     "ImageError",
     "decode_image",
     "encode_image",
     "is_image",
     "list_images",
+    "list_photo",
+    "list_photos",
     "read_file",
     "read_image",
     "to_photo",

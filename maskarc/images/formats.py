@@ -1,6 +1,7 @@
 """Which files are photos, and who opens them: by their names, and by what they hold."""
 
 import io
+import logging
 import os
 import pathlib
 import re
@@ -38,6 +39,9 @@ _ONLY_READ = (
     *(".pbm", ".pgm", ".pnm", ".ppm"),
 )
 SUFFIXES = frozenset((*WRITTEN, *_ONLY_READ))
+NO_PHOTO = f"its name ends in none of {', '.join(sorted(SUFFIXES))}"
+
+_LOG = logging.getLogger(__name__)
 
 JPEG = b"\xff\xd8\xff"
 # A name that is not written, or that stands for one.
@@ -47,14 +51,33 @@ _STAND_IN = re.compile(
 
 
 def list_images(root: str | os.PathLike[str]) -> list[str]:
-    """Paths of the images below a folder, '/'-separated, relative and sorted.
+    """Paths of the photos below a folder, '/'-separated, relative and sorted.
 
-    The order does not depend on the machine. Hidden files and folders are left out.
+    The order does not depend on the machine. What else is there is logged.
 
     Raises:
-      FileNotFoundError: the folder does not exist.
+      As `list_photos`.
     """
-    return [name for name in files.list_files(root) if is_image(name)]
+    listing = list_photos(root)
+    for line in listing.lines():
+        _LOG.warning("%s: %s", root, line)
+    return list(listing.names)
+
+
+def list_photos(root: str | os.PathLike[str]) -> files.Listing:
+    """Lists a folder; files that are no photos by their names are ignored.
+
+    Raises:
+      As `files.list_folder`.
+    """
+    return files.list_folder(root).only(is_image, NO_PHOTO)
+
+
+def list_photo(path: str | os.PathLike[str]) -> files.Listing:
+    """The listing of one photo, below its folder."""
+    name = pathlib.Path(path).name
+    alone = files.Listing(names=(name,), ignored={}, unreadable={}, linked={})
+    return alone.only(is_image, NO_PHOTO)
 
 
 def is_image(name: str) -> bool:
@@ -71,7 +94,7 @@ def writable_name(name: str) -> str:
     >>> [writable_name(n) for n in ("a/x.jpg", "a/x.heic", "a/x.heic.png", "x.png")]
     ['a/x.jpg', 'a/x.heic.png', 'a/x.heic.png.png', 'x.png']
     """
-    return f"{name}.png" if _STAND_IN.search(name) else name
+    return files.fitted(f"{name}.png") if _STAND_IN.search(name) else name
 
 
 def open_image(data: bytes) -> PIL.ImageFile.ImageFile:

@@ -20,7 +20,7 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
       ValueError: an unknown suffix or an array that is not uint8.
     """
     path = pathlib.Path(path)
-    files.write_bytes(path, encode_image(image, path.name))
+    files.write_bytes(path, encode_image(image, path.name), sync=False)
 
 
 def encode_image(image: np.ndarray, name: str) -> bytes:

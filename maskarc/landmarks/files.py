@@ -7,18 +7,19 @@
 .json  one object, image name → [[x, y], ...], or → the outcome where there is no face.
 
 Names are paths relative to the image folder with '/' between; K is 5, 68 or 468; x and
-y are pixels with pixel centres at integers.
+y are pixels with pixel centres at integers. Names that are not UTF-8 are escaped in the
+files (`maskarc.files`), and here as they are.
 """
 
-import csv
 import dataclasses
-import json
 import os
 import pathlib
-import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from maskarc import files
 
 OK, NO_FACE = "ok", "no_face"
 
@@ -56,9 +57,6 @@ def read(path: str | os.PathLike[str]) -> list[Row]:
         AttributeError,
         IndexError,
         OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        csv.Error,
     ) as error:
         raise ValueError(
             f"{path}: not a landmark file ({type(error).__name__}: {error}); "
@@ -83,25 +81,20 @@ def read_array(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def write(path: str | os.PathLike[str], rows: list[Row]) -> None:
-    """Writes rows atomically; those with points must agree in their number.
+    """Writes rows whole or not at all; those with points must agree in their number.
 
     Raises:
       ValueError: an unknown suffix.
     """
     path = pathlib.Path(path)
-    writer = _of_suffix(_WRITERS, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    writer(partial, rows)
-    os.replace(partial, path)
+    _of_suffix(_WRITERS, path)(path, rows)
 
 
 def _read_npz(path: pathlib.Path) -> list[Row]:
-    # Opened here: numpy leaves a file open that turns out to be no archive.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        names, landmarks = arrays["names"], arrays["landmarks"].astype(np.float32)
-        outcomes = arrays["outcomes"] if "outcomes" in arrays else [None] * len(names)
-        stamps = arrays["stamps"] if "stamps" in arrays else [""] * len(names)
+    arrays = files.read_npz(path)
+    names, landmarks = arrays["names"], arrays["landmarks"].astype(np.float32)
+    outcomes = arrays.get("outcomes", [None] * len(names))
+    stamps = arrays.get("stamps", [""] * len(names))
     return [
         _row(str(name), None if outcome is None else str(outcome), points, str(stamp))
         for name, outcome, points, stamp in zip(
@@ -121,12 +114,11 @@ def _write_npz(path: pathlib.Path, rows: list[Row]) -> None:
     }
     if any(row.stamp for row in rows):
         arrays["stamps"] = np.array([row.stamp for row in rows], np.str_)
-    np.savez(path, **arrays)
+    files.write_npz(path, arrays)
 
 
 def _read_csv(path: pathlib.Path) -> list[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header, *records = csv.reader(file, strict=True)
+    header, *records = files.read_csv(path)
     first = 2 if header[1:2] == ["outcome"] else 1
     if header[0] != "name" or len(header) == first or (len(header) - first) % 2:
         raise ValueError("expected columns name, outcome, x0, y0, x1, y1, ...")
@@ -142,20 +134,22 @@ def _csv_row(record: list[str], first: int, columns: int) -> Row:
 
 
 def _write_csv(path: pathlib.Path, rows: list[Row]) -> None:
+    files.write_csv(path, _csv_rows(rows))
+
+
+def _csv_rows(rows: list[Row]) -> Iterator[list[str]]:
     count = next((len(row.points) for row in rows if row.points is not None), 68)
     header = [f"{axis}{k}" for k in range(count) for axis in "xy"]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "outcome", *header])
-        for row in rows:
-            numbers = [""] * (2 * count)
-            if row.points is not None:
-                numbers = [f"{v:.3f}" for v in row.points.ravel()]
-            writer.writerow([row.name, row.outcome, *numbers])
+    yield ["name", "outcome", *header]
+    for row in rows:
+        numbers = [""] * (2 * count)
+        if row.points is not None:
+            numbers = [f"{v:.3f}" for v in row.points.ravel()]
+        yield [row.name, row.outcome, *numbers]
 
 
 def _read_json(path: pathlib.Path) -> list[Row]:
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = files.read_json(path)
     return [
         Row(name=name, outcome=value, points=None)
         if isinstance(value, str)
@@ -171,7 +165,7 @@ def _write_json(path: pathlib.Path, rows: list[Row]) -> None:
         else [[round(float(v), 3) for v in point] for point in row.points]
         for row in rows
     }
-    path.write_text(json.dumps(record), encoding="utf-8")
+    files.write_json(path, record, indent=None)
 
 
 def _row(name: str, outcome: str | None, points: np.ndarray, stamp: str = "") -> Row:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tqdm
 
+from maskarc import files as file_lib
 from maskarc import images
 from maskarc.landmarks import files, layouts, types
 
@@ -123,8 +124,9 @@ def detect_folder(
     """Finds the landmarks of the main face of each image of a folder.
 
     One bad file never stops it: the outcome tells what was wrong. Photos of a known
-    table are not looked at again, unless it knows their size and time of change (.npz
-    files do) and these are others now; of those that are gone the row stays.
+    table are not looked at again, unless they were unreadable, or it knows their size
+    and time of change (.npz files do) and these are others now; of those that are gone
+    the row stays.
 
     Args:
       detector: a detector with layout "68" or "468".
@@ -144,14 +146,16 @@ def detect_folder(
       ValueError: the detector has layout "5", a name occurs twice, or `save_to` is not
         a landmark file or has another suffix than .npz, .csv or .json.
     """
-    root = pathlib.Path(root)
+    root = file_lib.given(root)
     if not root.is_dir():
         raise FileNotFoundError(f"no folder at {root}")
+    if names is not None:
+        file_lib.check_many(names, "photos")
     names = images.list_images(root) if names is None else list(names)
     if known is None and save_to is not None and os.path.exists(save_to):
         known = LandmarkTable.load(save_to)
     rows = {row.name: row for row in known.rows()} if known else {}
-    todo = [n for n in names if n not in rows or _has_changed(root / n, rows[n].stamp)]
+    todo = [n for n in names if n not in rows or _is_due(root / n, rows[n])]
 
     def save():
         if save_to is not None:
@@ -173,7 +177,7 @@ def detect_folder(
 
 
 def _detect_file(detector: types.Detector, root: pathlib.Path, name: str) -> files.Row:
-    stamp = _stamp(root / name)  # before it is read: a later change is noticed
+    stamp = file_lib.stamp(root / name)  # before it is read: a later change is noticed
     try:
         image = images.read_image(root / name)
     except (images.ImageError, OSError) as error:
@@ -186,15 +190,9 @@ def _detect_file(detector: types.Detector, root: pathlib.Path, name: str) -> fil
     return files.Row(name=name, outcome=OK, points=points, stamp=stamp)
 
 
-def _stamp(path: pathlib.Path) -> str:
-    """Size in bytes and time of change in nanoseconds; "absent" where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return "absent"
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def _has_changed(path: pathlib.Path, stamp: str) -> bool:
-    """Whether a file is another one than when the stamp was taken."""
-    return bool(stamp) and _stamp(path) not in (stamp, "absent")
+def _is_due(path: pathlib.Path, row: files.Row) -> bool:
+    """Whether a file is to be looked at again: it was unreadable, or is another now."""
+    now = file_lib.stamp(path)
+    if now == "absent":
+        return False
+    return row.outcome.startswith(UNREADABLE) or row.stamp not in ("", now)

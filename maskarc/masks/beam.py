@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from maskarc import extras, images
+from maskarc import extras, files, images
 from maskarc.masks import bulk, labels, manifest, masking
 
 
@@ -26,7 +26,7 @@ def mask_files(
     A pipeline that is run again does all photos again, to the same result.
 
     Args:
-      source: folder of the photos; hidden files are left out.
+      source: folder of the photos; hidden files are ignored.
       output: folder for the results, apart from the source; new, empty, or of an
         earlier run with the same settings (checked where it is a local folder).
       pipeline_arguments: Beam's own, such as ``--runner=FlinkRunner`` or
@@ -94,7 +94,6 @@ def mask_photos(pipeline: Any, source: str, output: str, settings: Any) -> Any:
     return (
         pipeline
         | "match" >> fileio.MatchFiles(f"{source}/**")
-        | "not hidden" >> beam.Filter(_is_visible, source)
         | "spread" >> beam.Reshuffle()
         | "mask" >> beam.Map(_mask_file, source, output, settings)
     )
@@ -117,6 +116,8 @@ def _mask_file(
 def _mask(file: Any, name: str, settings: masking.Settings) -> masking.MaskedPhoto:
     from apache_beam.io import filesystem, filesystems
 
+    if any(part.startswith(".") for part in name.split("/")):
+        return masking.left_out(name, settings, manifest.IGNORED, files.HIDDEN)
     if not images.is_image(name):
         return masking.mask_photo(b"", name, settings)
     try:
@@ -146,15 +147,11 @@ def _write(path: str, content: bytes) -> None:
 
 
 def _line(row: dict[str, Any]) -> bytes:
-    return manifest.to_line(row).rstrip(b"\n")
+    return files.to_json(row).rstrip(b"\n")
 
 
 def _name(file: Any, source: str) -> str:
     return file.path[len(source) :].lstrip("/")
-
-
-def _is_visible(file: Any, source: str) -> bool:
-    return not any(part.startswith(".") for part in _name(file, source).split("/"))
 
 
 def _is_outcome(counter: Any) -> bool:

@@ -8,9 +8,9 @@ were found here, and what else was asked for (`masking.Settings`).
 import collections
 import dataclasses
 import functools
-import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def mask_folder(
     again; unreadable ones are looked at again. The input is only read.
 
     Args:
-      source: a photo, or a folder of which all files are used, but hidden ones.
+      source: a photo, or a folder (`files.list_folder`).
       output: folder for the results; new, empty, or of an earlier run with the same
         settings. Of two folders neither may lie in the other.
       worker_count: processes to work in; more than one are spawned, so a calling script
@@ -64,7 +64,8 @@ def mask_folder(
 
     Returns:
       How many files had which outcome: "masked", "no_face", "unfit" (no mask can be put
-      on the landmarks), "unreadable", "ignored" (not an image by its name), "failed".
+      on the landmarks), "unreadable" (or a folder that cannot be listed), "ignored"
+      (hidden, no photo by its name, or a folder that is listed already), "failed".
 
     Raises:
       FileNotFoundError: the input or another file does not exist.
@@ -77,10 +78,14 @@ def mask_folder(
     if worker_count < 1:
         raise ValueError(f"expected 1 worker or more, got {worker_count}")
     settings = masking.with_detector(masking.Settings(**options))
-    root, names, output = prepare(source, output, settings)
+    root, listing, output = prepare(source, output, settings)
     table = load_table(settings)
+    left_out = left_out_rows(listing, settings)
+    names = sorted([*listing.names, *left_out])
     rows = manifest.Manifest(output, names)
     try:
+        for row in left_out.values():
+            rows.add(row)
         tasks = (
             _Task(
                 root=root,
@@ -89,7 +94,7 @@ def mask_folder(
                 settings=settings,
                 known=known_row(table, name),
             )
-            for name in names
+            for name in listing.names
             if name not in rows
         )
         results = workers.run(_mask_file, tasks, workers=worker_count, lost=_lost)
@@ -103,7 +108,7 @@ def mask_folder(
         )
         for row in bar:
             rows.add(row)
-        _write_summaries(output, rows, names, settings)
+        _write_summaries(output, rows, listing.names, settings)
         counts = collections.Counter(row["outcome"] for row in rows.rows(names))
         rows.finish(names)
     finally:
@@ -145,20 +150,34 @@ def prepare(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     settings: masking.Settings,
-) -> tuple[pathlib.Path, list[str], pathlib.Path]:
+) -> tuple[pathlib.Path, files.Listing, pathlib.Path]:
     """Checks all that a run needs, and makes its output folder with settings.json.
 
     Returns:
-      The folder to read from, the names of the files in it, and the folder to write to.
+      The folder to read from, the photos in it, and the folder to write to.
 
     Raises:
       As `mask_folder`; nothing is written then.
     """
-    root, names, output = _places(pathlib.Path(source), pathlib.Path(output), settings)
+    root, listing, output = _places(files.given(source), files.given(output), settings)
     masks = load_afresh(settings)
     summary = dataclasses.asdict(settings) | {"labels": list(settings.labels)}
     check_settings(output, summary | {"masks_digest": masks.digest()})
-    return root, names, output
+    return root, listing, output
+
+
+def left_out_rows(
+    listing: files.Listing, settings: masking.Settings
+) -> dict[str, dict[str, Any]]:
+    """The rows of all that is not looked at, by name."""
+    return {
+        name: manifest.row(name, settings.seed, outcome, reason)
+        for outcome, left_out in (
+            (manifest.IGNORED, listing.ignored),
+            (manifest.UNREADABLE, listing.unreadable),
+        )
+        for name, reason in left_out.items()
+    }
 
 
 def load_afresh(settings: masking.Settings) -> mixture.Mixture:
@@ -220,34 +239,31 @@ def _lost(task: _Task) -> dict[str, Any]:
 
 def _places(
     source: pathlib.Path, output: pathlib.Path, settings: masking.Settings
-) -> tuple[pathlib.Path, list[str], pathlib.Path]:
-    """The folder to read from, the files in it, and the folder to write to."""
+) -> tuple[pathlib.Path, files.Listing, pathlib.Path]:
+    """The folder to read from, the photos in it, and the folder to write to."""
     source, output = source.resolve(), output.resolve()
     if source.is_file():
-        root, names = source.parent, [source.name]
-        overlap = output == root
+        root, listing = source.parent, images.list_photo(source)
+        if output == root:
+            raise ValueError(f"input {source} and output {output} must not overlap")
     else:
-        root, names = source, files.list_files(source)
-        overlap = source.is_relative_to(output) or output.is_relative_to(source)
-    if overlap:
-        raise ValueError(f"input {source} and output {output} must not overlap")
-    photos = [name for name in names if images.is_image(name)]
-    if not photos:
-        raise ValueError(f"there are no photos in {source}")
-    if any(name.startswith(f"{masking.EXTRAS}/") for name in photos):
+        root, listing = source, images.list_photos(source)
+        files.check_apart(source, output, listing.linked)
+    listing.check_any(source)
+    if any(name.startswith(f"{masking.EXTRAS}/") for name in listing.names):
         raise ValueError(
             f"the input has a folder '{masking.EXTRAS}', which is the name of a folder "
             "of the output; rename it or mask its neighbours one by one"
         )
     if "yolo" in settings.labels:
         counts = collections.Counter(
-            labels.yolo_name(images.writable_name(photo)) for photo in photos
+            labels.yolo_name(images.writable_name(photo)) for photo in listing.names
         )
         if twice := [name for name, count in counts.items() if count > 1]:
             raise ValueError(
                 f"two photos would share the YOLO labels {twice[0]}; rename one of them"
             )
-    return root, names, output
+    return root, listing, output
 
 
 @functools.lru_cache(maxsize=1)
@@ -273,18 +289,17 @@ def known_row(
 def _write_summaries(
     output: pathlib.Path,
     rows: manifest.Manifest,
-    names: list[str],
+    photos: Sequence[str],
     settings: masking.Settings,
 ) -> None:
     """Writes the files that are about the whole set."""
     kinds = masking.load_masks(settings).kinds
     if "yolo" in settings.labels:
-        files.write_bytes(output / labels.YOLO_NAMES, labels.yolo_yaml(kinds).encode())
+        files.write_text(output / labels.YOLO_NAMES, labels.yolo_yaml(kinds))
     if "coco" in settings.labels:
-        content = labels.coco(rows.rows(names), kinds)
-        files.write_bytes(output / labels.COCO, json.dumps(content).encode())
+        content = labels.coco(rows.rows(photos), kinds)
+        files.write_json(output / labels.COCO, content, indent=None)
     if not settings.landmark_file:
-        photos = [name for name in names if images.is_image(name)]
         found = [_table_row(row) for row in rows.rows(photos)]
         landmarks.LandmarkTable.of_rows(found).save(output / LANDMARKS)
 
@@ -311,10 +326,10 @@ def check_settings(output: pathlib.Path, settings: dict[str, Any]) -> None:
                 f"{output} is not an empty folder, nor the output of an earlier run; "
                 "give a new folder"
             )
-        files.write_bytes(path, json.dumps(settings, indent=1).encode())
+        files.write_json(path, settings)
         return
     try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))
+        earlier = files.read_json(path)
         changed = [k for k in settings if earlier.get(k) != settings[k]]
     except (ValueError, AttributeError) as error:
         raise ValueError(f"{path} is damaged; give a new output folder") from error

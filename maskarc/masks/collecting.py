@@ -1,6 +1,5 @@
 """From a folder of photos of masked people to a mask database."""
 
-import csv
 import dataclasses
 import os
 import pathlib
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tqdm
 
-from maskarc import images, landmarks
+from maskarc import files, images, landmarks
 from maskarc.masks import database, extraction, figures, separation, types
 
 CUT = "cut"
@@ -21,11 +20,11 @@ _PER_SHEET = 40
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one photo.
+    """What became of one file.
 
     Attributes:
-      path: of the photo, below the folder.
-      outcome: "cut", "no_face", "no_mask" or "unreadable".
+      path: of the file, below the folder.
+      outcome: "cut", "no_face", "no_mask", "unreadable" or "ignored" (no photo).
       reason: why it was left out; empty for "cut".
     """
 
@@ -45,11 +44,11 @@ def build_database(
 ) -> list[Outcome]:
     """Cuts the mask off the main face of each photo and writes a database.
 
-    Beside ``masks.json`` it writes ``masks.outcomes.csv``, one row a photo. The photos
+    Beside ``masks.json`` it writes ``masks.outcomes.csv``, one row a file. The photos
     are only read.
 
     Args:
-      photos: folder of the photos; all below it are used.
+      photos: folder of the photos (`files.list_folder`).
       output: the database, a .json file.
       detector: landmark back end; empty takes the default.
       holdout: another database, which gets every fourth mask instead: masks for
@@ -59,7 +58,7 @@ def build_database(
       progress: whether to show a progress bar.
 
     Returns:
-      One `Outcome` a photo, in the order of their names.
+      One `Outcome` a file, in the order of their names.
 
     Raises:
       FileNotFoundError: the folder does not exist.
@@ -69,22 +68,31 @@ def build_database(
     photos, output = pathlib.Path(photos), pathlib.Path(output)
     if output.suffix != ".json":
         raise ValueError(f"expected an output that ends in .json, got {output.name}")
-    names = images.list_images(photos)
-    if not names:
-        raise ValueError(f"there are no photos in {photos}")
+    listing = images.list_photos(photos)
+    listing.check_any(photos)
+    told = output.with_name(files.fitted(f"{output.stem}.outcomes.csv"))
+    for path in (output, told, holdout or output):
+        files.check_place(path)
     finder = landmarks.create_detector(detector or None)
-    table = landmarks.detect_folder(finder, photos, names, progress=progress)
+    table = landmarks.detect_folder(finder, photos, listing.names, progress=progress)
     outcomes, masks = [], []
-    for name in tqdm.tqdm(names, "masks", unit="img", disable=not progress):
+    for kind, left_out in (
+        ("ignored", listing.ignored),
+        ("unreadable", listing.unreadable),
+    ):
+        for name, reason in left_out.items():
+            outcomes.append(Outcome(path=name, outcome=kind, reason=reason))
+    for name in tqdm.tqdm(listing.names, "masks", unit="img", disable=not progress):
         mask, outcome = _cut(photos, name, table)
         outcomes.append(outcome)
         if mask is not None:
             masks.append(mask)
-    write_outcomes(output.with_suffix(".outcomes.csv"), outcomes)
+    outcomes.sort(key=lambda outcome: outcome.path)
+    write_outcomes(told, outcomes)
     if not masks:
         raise ValueError(
-            f"none of the {len(names)} photos in {photos} gave a mask; the reasons are "
-            f"in {output.with_suffix('.outcomes.csv')}"
+            f"none of the {len(listing.names)} photos in {photos} gave a mask; the "
+            f"reasons are in {told}"
         )
     if holdout:
         database.save(holdout, masks[::_HOLDOUT_STEP])
@@ -100,11 +108,8 @@ def build_database(
 
 def write_outcomes(path: pathlib.Path, outcomes: list[Outcome]) -> None:
     """Writes a CSV with the columns path, outcome and reason; makes the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(field.name for field in dataclasses.fields(Outcome))
-        writer.writerows(dataclasses.astuple(outcome) for outcome in outcomes)
+    header = [field.name for field in dataclasses.fields(Outcome)]
+    files.write_csv(path, [header, *map(dataclasses.astuple, outcomes)])
 
 
 def _cut(

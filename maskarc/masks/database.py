@@ -10,7 +10,6 @@ maskarc follows, ``{"masks": [{"s1", "s2", "points", "base64_img"}]}``, is read 
 import base64
 import binascii
 import io
-import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from maskarc import geometry
+from maskarc import files, geometry
 from maskarc.landmarks import pose
 from maskarc.masks import drawing, light, types
 
@@ -48,7 +47,7 @@ def load(path: str | os.PathLike[str]) -> tuple[types.Mask, ...]:
     if not path.is_file():
         raise FileNotFoundError(f"no mask database at {path}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = files.read_json(path)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.name}: not a JSON file ({error})") from error
     is_original = _check_format(content, path.name)
@@ -84,11 +83,7 @@ def save(path: str | os.PathLike[str], masks: Sequence[types.Mask]) -> None:
         "version": VERSION,
         "masks": [_to_record(mask) for mask in masks],
     }
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(partial, path)
+    files.write_json(path, content, indent=1)
 
 
 def add(path: str | os.PathLike[str], mask: types.Mask) -> None:
@@ -105,7 +100,7 @@ def add(path: str | os.PathLike[str], mask: types.Mask) -> None:
 
 def _load_own(path: pathlib.Path) -> tuple[types.Mask, ...]:
     masks = load(path)
-    if "format" not in json.loads(path.read_text(encoding="utf-8")):
+    if "format" not in files.read_json(path):
         raise ValueError(f"{path} is in a foreign format, which is only read")
     return masks
 

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from maskarc import images
+from maskarc import files, images
 
 FORMATS = ("coco", "yolo")
 COCO, YOLO_NAMES = "coco.json", "data.yaml"
@@ -59,7 +59,7 @@ def polygons(alpha: np.ndarray) -> list[list[float]]:
 
 def yolo_name(name: str) -> str:
     """The path of a photo's YOLO labels, which lie beside it."""
-    return pathlib.PurePosixPath(name).with_suffix(".txt").as_posix()
+    return files.fitted(pathlib.PurePosixPath(name).with_suffix(".txt").as_posix())
 
 
 def yolo_text(

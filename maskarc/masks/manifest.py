@@ -1,5 +1,7 @@
 """The manifest of a masked set: one JSON line a photo, written as the run goes.
 
+A line is UTF-8, whatever the photo's name (`files`).
+
 A row holds
   path      of the photo below the input;
   outcome   "masked", "no_face", "unfit", "unreadable", "ignored" or "failed";
@@ -18,7 +20,6 @@ A row holds
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ UNREADABLE, IGNORED, FAILED = "unreadable", "ignored", "failed"
 # Of a face that no mask was asked for; others are MASKED or UNFIT.
 BARE = "bare"
 # Photos with other outcomes are looked at again when a run goes on.
-_FINAL = (MASKED, UNFIT, NO_FACE, IGNORED)
+_FINAL = (MASKED, UNFIT, NO_FACE)
 
 
 def row(name: str, seed: int, outcome: str, reason: str = "") -> dict[str, Any]:
@@ -151,7 +152,7 @@ class Manifest:
 
     def _parse(self, line: bytes, number: int) -> dict[str, Any]:
         try:
-            row = json.loads(line)
+            row = files.from_json(line)
             if {"path", "outcome", "sha256", "extras"} <= set(row):
                 return row
         except (ValueError, TypeError):
@@ -169,22 +170,21 @@ class Manifest:
 
     def add(self, row: dict[str, Any]) -> None:
         """Appends a row; it is in the file when this returns."""
-        line = to_line(row)
+        line = files.to_json(row)
         self._places[row["path"]] = self._file.tell(), len(line)
         self._file.write(line)
         self._file.flush()
 
     def rows(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yields the rows of these photos."""
-        return map(json.loads, self._lines(names))
+        return map(files.from_json, self._lines(names))
 
     def finish(self, names: Sequence[str]) -> None:
         """Puts the rows of these photos in their order, whatever order they came in."""
-        partial = self.path.with_name(f".{NAME}.partial")
-        with partial.open("wb") as file:
-            file.writelines(self._lines(names))
-        self.close()
-        os.replace(partial, self.path)
+        with files.replaced(self.path) as aside:
+            with aside.open("wb") as file:
+                file.writelines(self._lines(names))
+            self.close()
 
     def close(self) -> None:
         """Closes the file; no row can be added then."""
@@ -198,11 +198,6 @@ class Manifest:
                 yield file.read(length)
 
 
-def to_line(row: dict[str, Any]) -> bytes:
-    """A row as it stands in the manifest, with the line's end."""
-    return (json.dumps(row, ensure_ascii=False) + "\n").encode(errors="surrogatepass")
-
-
 def write_below(output: pathlib.Path, name: str, content: bytes) -> None:
     """Writes output/name whole or not at all.
 
@@ -213,7 +208,8 @@ def write_below(output: pathlib.Path, name: str, content: bytes) -> None:
     path = output / name
     if not path.parent.resolve().is_relative_to(output.resolve()):
         raise ValueError(f"{name} would be written outside {output}: a link is in it")
-    files.write_bytes(path, content)
+    # What a power cut takes is noticed by its checksum when the run goes on.
+    files.write_bytes(path, content, sync=False)
 
 
 def _is_finished(output: pathlib.Path, row: dict[str, Any]) -> bool:

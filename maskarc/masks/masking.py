@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import images, landmarks
+from maskarc import files, images, landmarks
 from maskarc.landmarks import files as landmark_files
 from maskarc.landmarks import registry
 from maskarc.landmarks import types as landmark_types
@@ -109,10 +109,7 @@ def mask_photo(
     """
     masks, detector = load_masks(settings), load_detector(settings)
     if not images.is_image(name):
-        suffixes = ", ".join(sorted(images.SUFFIXES))
-        return left_out(
-            name, settings, manifest.IGNORED, f"its name ends in none of {suffixes}"
-        )
+        return left_out(name, settings, manifest.IGNORED, images.NO_PHOTO)
     if known is None and detector is None:
         return left_out(name, settings, manifest.NO_FACE, "not in the landmark table")
     if known is not None and known.points is None:
@@ -144,7 +141,7 @@ def left_out(name: str, settings: Settings, outcome: str, reason: str) -> Masked
 
 def extra_name(kind: str, name: str) -> str:
     """Where a photo's "mask", "overlay" or "side_by_side" goes, below the output."""
-    return f"{EXTRAS}/{kind}/{name}.png"
+    return files.fitted(f"{EXTRAS}/{kind}/{name}.png")
 
 
 def with_detector(settings: Settings) -> Settings:
@@ -219,17 +216,17 @@ def _mask_faces(
         return MaskedPhoto(row=row | {"reason": str(worn[0])})
     written = images.writable_name(name)
     content = images.encode_image(result, written)
-    files = _extras(photo, result, records, put_on, name, settings)
+    extras = _extras(photo, result, records, put_on, name, settings)
     if "yolo" in settings.labels:
         text = labels.yolo_text(records, (width, height), masks.kinds)
-        files[labels.yolo_name(written)] = text.encode()
+        extras[labels.yolo_name(written)] = text.encode()
     row |= {
         "outcome": manifest.MASKED,
         "result": written,
         "sha256": _digest(content),
-        "extras": {path: _digest(extra) for path, extra in files.items()},
+        "extras": {path: _digest(extra) for path, extra in extras.items()},
     }
-    return MaskedPhoto(row=row, files={written: content, **files})
+    return MaskedPhoto(row=row, files={written: content, **extras})
 
 
 def _extras(

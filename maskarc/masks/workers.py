@@ -1,6 +1,7 @@
 """Work spread over processes: bounded, orderly to stop, and safe from dying workers."""
 
 import concurrent.futures
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -89,7 +90,8 @@ def _run_pool(
         while True:
             for task in itertools.islice(tasks, ahead - len(running)):
                 try:
-                    running[pool.submit(function, task)] = task
+                    with _without_interrupts():
+                        running[pool.submit(function, task)] = task
                 except BrokenProcessPool:
                     return [*running.values(), task]
             if not running:
@@ -106,6 +108,22 @@ def _run_pool(
                 yield result
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Holds Ctrl-C back: new processes have it held back for good.
+
+    The parent handles it, also while they are still importing.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare() -> None:

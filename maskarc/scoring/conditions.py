@@ -1,7 +1,6 @@
 """A model on a list of pairs, bare and with masks, in one run."""
 
 import dataclasses
-import json
 import os
 import pathlib
 from typing import Any
@@ -65,7 +64,7 @@ def evaluate_conditions(
       FileNotFoundError, ValueError, ImportError: as the parts raise them.
     """
     output = pathlib.Path(output)
-    output.mkdir(parents=True, exist_ok=True)
+    files.check_place(output / "result.json")
     names = conditions.parse(chosen)
     photos, listed = find_pairs(photos, pairs)
     real = protocols.read_mask_labels(mask_labels, photos.root) if mask_labels else {}
@@ -83,8 +82,7 @@ def evaluate_conditions(
         "audit": audit.audit_pairs(listed).to_json(),
         "images": conditions.outcomes(images),
     }
-    text = json.dumps(result, indent=2, allow_nan=False)
-    files.write_bytes(output / "result.json", f"{text}\n".encode())
+    files.write_json(output / "result.json", result, allow_nan=False)
     if report_to:
         run = report.Run(
             name=output.resolve().name,

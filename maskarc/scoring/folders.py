@@ -1,8 +1,10 @@
 """A model on a folder of photos: one list of pairs, or nearest neighbours."""
 
 import os
+import pathlib
 from typing import Any
 
+from maskarc import files
 from maskarc import images as image_files
 from maskarc.data import crops as crop_lib
 from maskarc.evaluation import benchmark, protocol
@@ -38,6 +40,7 @@ def evaluate_pairs(
       ValueError: a model with masked views.
       FileNotFoundError, ValueError, ImportError: as the parts raise them.
     """
+    files.check_place(pathlib.Path(output) / "result.json")
     chosen = _choice(source, flip)
     model = chosen.open()
     photos, listed = conditions.find_pairs(photos, str(pairs))

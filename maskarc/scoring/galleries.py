@@ -1,10 +1,10 @@
 """A model that identifies bare and masked probes in a gallery of bare faces."""
 
-import json
 import os
 import pathlib
 from typing import Any
 
+from maskarc import files
 from maskarc import images as image_files
 from maskarc.data import crops as crop_lib
 from maskarc.data import galleries
@@ -47,7 +47,7 @@ def identify_gallery(
       FileNotFoundError, ValueError, ImportError: as the parts raise them.
     """
     output = pathlib.Path(output)
-    output.mkdir(parents=True, exist_ok=True)
+    files.check_place(output / "identification.json")
     if isinstance(model, embedded.EmbeddedImages):
         names = sorted(set(model.names.tolist()))
     else:
@@ -70,8 +70,7 @@ def identify_gallery(
         "enrolled_photos": enrolled_photos,
         "strangers": strangers,
     }
-    text = json.dumps(result, indent=2, allow_nan=False)
-    (output / "identification.json").write_text(text + "\n", encoding="utf-8")
+    files.write_json(output / "identification.json", result, allow_nan=False)
     if report_to:
         run = report.Run(
             name=output.resolve().name,

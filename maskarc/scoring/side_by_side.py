@@ -1,9 +1,10 @@
 """Several models scored on the same pairs: one table, with intervals."""
 
-import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from maskarc import files
 
 # Statistic of `evaluation.bootstrap` → how a table calls it.
 STATISTICS = {
@@ -32,7 +33,7 @@ def score_once(
     kept = output / "result.json"
     if not kept.exists():
         return score()
-    result = json.loads(kept.read_text(encoding="utf-8"))
+    result = files.read_json(kept)
     other = {
         name: (result["about"].get(name), value)
         for name, value in about.items()

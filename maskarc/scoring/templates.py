@@ -1,10 +1,10 @@
 """A model on IJB-B or IJB-C."""
 
-import json
 import os
 import pathlib
 from typing import Any
 
+from maskarc import files
 from maskarc.data import crops as crop_lib
 from maskarc.data import template_lists
 from maskarc.evaluation import embedded, template_protocols
@@ -35,7 +35,7 @@ def evaluate_ijb(
       FileNotFoundError, ValueError, ImportError: as the parts raise them.
     """
     output = pathlib.Path(output)
-    output.mkdir(parents=True, exist_ok=True)
+    files.check_place(output / f"{target}.json")
     lists = template_lists.read_ijb(pathlib.Path(folder) / "meta", target)
     if isinstance(model, embedded.EmbeddedImages):
         images = model
@@ -60,6 +60,5 @@ def evaluate_ijb(
         "failed_images": int(images.failed[rows].sum()),
         "about": images.about,
     }
-    text = json.dumps(result, indent=2, allow_nan=False)
-    (output / f"{target}.json").write_text(text + "\n", encoding="utf-8")
+    files.write_json(output / f"{target}.json", result, allow_nan=False)
     return result

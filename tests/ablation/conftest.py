@@ -2,7 +2,7 @@
 
 import pytest
 
-from maskarc import ablation
+from maskarc import ablation, files
 from maskarc.ablation import records
 from maskarc.train import config as config_lib
 
@@ -47,7 +47,7 @@ def planted(tmp_path):
                 "train_loss": loss,
                 "curve": [[50, bare - 0.1], [100, bare]],
             }
-            records.write_json(folder / records.SCORES, plain)
+            files.write_json(folder / records.SCORES, plain)
         if key in FAILED:
             tasks[run.name].write(folder)
             records.write_failure(folder, FAILED[key])

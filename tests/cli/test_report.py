@@ -54,7 +54,7 @@ def test_pictures_come_with_the_photos(tmp_path, capsys):
     given = f"--landmarks={tmp_path / 'people' / 'landmarks.npz'}", "--draws=5"
     command = ["report", str(tmp_path / "run"), "--output", str(tmp_path / "page")]
     assert cli.main([*command, *given, f"--images={tmp_path}"]) == 1
-    assert "error: no photo at" in capsys.readouterr().err
+    assert "error: none of the worst pairs can be read" in capsys.readouterr().err
     done = cli.main([*command, *given, f"--images={tmp_path / 'people'}"])
     assert done == 0, capsys.readouterr().err
     page = Page((tmp_path / "page" / "index.html").read_text(encoding="utf-8"))

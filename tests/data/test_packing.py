@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from maskarc import alignment, files, images, landmarks
+from maskarc import alignment, images, landmarks
 from maskarc.data import pack_check, packing, record_faces, shards, sources, synthetic
 
 FACES = synthetic.SyntheticFaces(4, 3, size=64)
@@ -67,7 +67,9 @@ def test_every_file_has_an_outcome(photos, tmp_path):
     }
     lines = (tmp_path / "out/manifest.jsonl").read_text().splitlines()
     rows = {row["path"]: row for row in map(json.loads, lines)}
-    assert list(rows) == files.list_files(photos)
+    assert list(rows) == sorted(
+        p.relative_to(photos).as_posix() for p in photos.rglob("*") if p.is_file()
+    )
     assert rows["id_00001/0000.png"]["reason"] == "no_face"
     assert "span a face" in rows["id_00002/0000.png"]["reason"]
     assert "not an image" in rows["id_00001/0001.png"]["reason"]

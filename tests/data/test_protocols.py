@@ -166,7 +166,10 @@ def test_flat_lists_of_calfw_and_agedb(tmp_path):
     [
         ("a_1.jpg 1\n", "an even number of lines"),
         ("a_1.jpg 1\na_2.jpg 0\n", r"\.txt:2: expected the label 1"),
-        ("a_1.jpg b_1.jpg x\n", "expected a number as label: 'x'"),
+        ("a_1.jpg b_1.jpg x\n", r"\.txt:1: expected 1 .* as label: 'x'"),
+        ("a_1.jpg b_1.jpg 1\na_1.jpg b_1.jpg 2\n", r"\.txt:2: expected 1 .* '2'"),
+        ("a_1.jpg b_1.jpg -7\n", "expected 1 .* '-7'"),
+        ("a_1.jpg -1\na_2.jpg -1\na_1.jpg x\na_2.jpg x\n", r"\.txt:3: expected 1"),
         ("a_1.jpg b_1.jpg 1\na_1.jpg 1\n", r"\.txt:2: expected 'photo photo label'"),
         ("a_1.jpg ../b_1.jpg 1\n", "below the root"),
     ],

@@ -248,7 +248,7 @@ def test_a_full_disk_stops_the_run_which_then_goes_on(run, tmp_path, monkeypatch
     write = pathlib.Path.write_bytes
 
     def full(path, data):
-        if path.suffix == ".webp":
+        if data[8:12] == b"WEBP":
             write(path, data[:10])
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(path, data)

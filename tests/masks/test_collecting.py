@@ -50,6 +50,7 @@ def test_each_photo_has_an_outcome(photos, tmp_path):
         "bare.png": "no_mask",
         "empty.jpg": "unreadable",
         "landscape.png": "no_face",
+        "notes.txt": "ignored",
         "sub/b.png": "cut",
         "text.jpg": "unreadable",
     }

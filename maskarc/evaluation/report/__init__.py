@@ -1,6 +1,6 @@
 """Reports of runs: one page that holds all it shows, and its tables as CSV and JSON."""
 
-from maskarc.evaluation.report.files import write, write_comparison
+from maskarc.evaluation.report.files import PAGE, write, write_comparison
 from maskarc.evaluation.report.runs import (
     Run,
     distinct_names,
@@ -11,6 +11,7 @@ from maskarc.evaluation.report.runs import (
 )
 
 __all__ = [
+    "PAGE",
     "Run",
     "distinct_names",
     "failures_of",

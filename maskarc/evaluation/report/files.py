@@ -1,12 +1,11 @@
 """The files of a report: index.html, report.json, and one CSV a table."""
 
-import csv
-import json
 import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from maskarc import files as file_lib
 from maskarc.evaluation import provenance
 from maskarc.evaluation.report import (
     charts,
@@ -20,6 +19,8 @@ from maskarc.evaluation.report import (
     threshold_tables,
     words,
 )
+
+PAGE = "index.html"
 
 
 def write(
@@ -72,7 +73,9 @@ def write_comparison(
     )
     title = f"{names[0]} and {names[1]}"
     written = _write(pathlib.Path(output), title, (first, second), (section,))
-    _write_json(pathlib.Path(output) / "comparison.json", compared)
+    file_lib.write_json(
+        pathlib.Path(output) / "comparison.json", compared, allow_nan=False
+    )
     return written
 
 
@@ -85,7 +88,6 @@ def _write(
     sections = [*before]
     for number, run in enumerate(told, start=1):
         sections.append(section(run, f"run{number}-" if len(told) > 1 else ""))
-    (output / "tables").mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = {"title": title, "tables": {}, "runs": []}
     for part in sections:
         for table in part.all_tables():
@@ -101,10 +103,10 @@ def _write(
                 "identification": run.identification,
             }
         )
-    _write_json(output / "report.json", kept)
-    path = output / "index.html"
+    file_lib.write_json(output / "report.json", kept, allow_nan=False)
+    path = output / PAGE
     text = page.render(title, sections, provenance.provenance())
-    path.write_text(text, encoding="utf-8")
+    file_lib.write_text(path, text)
     return path
 
 
@@ -145,12 +147,4 @@ def _tables(run: runs.Run) -> list[tables.Table]:
 
 def _write_csv(path: pathlib.Path, table: tables.Table) -> None:
     head, rows = table.plain()
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(head)
-        writer.writerows(rows)
-
-
-def _write_json(path: pathlib.Path, value: Any) -> None:
-    text = json.dumps(value, indent=2, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    file_lib.write_csv(path, [head, *rows])

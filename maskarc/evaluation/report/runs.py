@@ -1,8 +1,6 @@
 """What a report tells of: a run, as it was made or as its files say."""
 
-import csv
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -10,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maskarc import alignment
+from maskarc import alignment, files
 from maskarc.data import crops as crop_lib
 from maskarc.evaluation import audit, bootstrap, embedded, scored, summary
 from maskarc.evaluation.report import pictures as picture_lib
@@ -67,7 +65,7 @@ def load(
         run = dataclasses.replace(run, scores=scores, result=result, about=scores.about)
     if found[0].is_file():
         try:
-            told = json.loads(found[0].read_text(encoding="utf-8"))
+            told = files.read_json(found[0])
             about = run.about or told["about"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{found[0]}: not what identify wrote: {error}") from error
@@ -182,9 +180,9 @@ def _read_failures(
     path: pathlib.Path,
 ) -> tuple[int, tuple[tuple[str, str, str], ...]]:
     """Images and failures of a masks.csv (`embedded.EmbeddedImages.write_masks`)."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     try:
+        header, *cells = files.read_csv(path)
+        rows = [dict(zip(header, row, strict=True)) for row in cells]
         return len(rows), tuple(
             (row["name"], _SIDES[row["masked"] == "1"], row["outcome"])
             for row in rows
@@ -192,3 +190,5 @@ def _read_failures(
         )
     except KeyError as error:
         raise ValueError(f"{path}: expected a column {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
