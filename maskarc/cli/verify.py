@@ -66,8 +66,9 @@ def add_architecture(parser: argparse.ArgumentParser, *names: str) -> None:
 
 def load(arguments: argparse.Namespace, **options: Any) -> "recognizer.Recognizer":
     """The model and detector that the arguments name."""
-    from maskarc import recognizer
+    from maskarc import compilation_cache, recognizer
 
+    compilation_cache.enable()
     return recognizer.Recognizer.load(
         arguments.model,
         architecture=arguments.architecture,
