@@ -2,8 +2,8 @@
 
 The file holds names, outcomes ("ok", "no_face", "unreadable"), embeddings [N, D] of
 length 1, boxes [N, 4], masked [N], the probability of a mask, in_masks [N, D], what to
-compare with masked faces, and commonness [N], what to take off then; photos without a
-face have NaN.
+compare with masked faces, commonness [N], what to take off then, and doubts, why a face
+cannot be compared; photos without a face have NaN.
 """
 
 import argparse
@@ -57,3 +57,5 @@ def run(arguments: argparse.Namespace) -> None:
     for name, one in zip(names, embedded, strict=True):
         if one.outcome != recognizer.OK:
             print(f"  {name}: {one.outcome}, {one.reason}")
+        elif one.doubt:
+            print(f"  {name}: ok, but {one.doubt}")
