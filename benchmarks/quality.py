@@ -1,6 +1,6 @@
 """What refusing bad photos changes: false acceptances and refusals by what spoils them.
 
-    python -m benchmarks.quality --faces=../shared/faces [--people=60] [--spoils=blur]
+    python -m benchmarks.quality --faces=../shared/faces [--every=13] [--spoils=blur]
 
 Photos of genuine pairs of LFW's View 1 are spoilt in grades, unmasked and in rendered
 masks, and compared by the recogniser in use, which finds the faces again: each photo
@@ -27,7 +27,7 @@ from maskarc.data import pairs as pair_lists
 from maskarc.masks import database, mixture, wearing
 
 _FACES = flags.DEFINE_string("faces", None, "Folder of real faces.", required=True)
-_PEOPLE = flags.DEFINE_integer("people", 60, "Genuine pairs whose photos are spoilt.")
+_EVERY = flags.DEFINE_integer("every", 13, "Of View 1's genuine pairs, one in so many.")
 _SPOILS = flags.DEFINE_list("spoils", [], "Names or their beginnings; all by default.")
 
 _FAR = 1e-2
@@ -114,7 +114,7 @@ def main(_) -> None:
         pair_lists.read_pairs(root / "lfw" / f"{name}.txt", lfw)
         for name in ("pairsDevTrain", "pairsDevTest")
     ]
-    spoilt(recognise, lfw, _genuine(view_1, _PEOPLE.value))
+    spoilt(recognise, lfw, _genuine(view_1, _EVERY.value))
     unspoilt(
         recognise, root, sorted({n for v in view_1 for n in (*v.first, *v.second)})
     )
@@ -242,15 +242,13 @@ def _is_of(path: str, origin: str) -> bool:
     return origin in path.rpartition("/")[2] or path.startswith(f"{origin}_")
 
 
-def _genuine(lists: Iterable[pair_lists.Pairs], count: int) -> list[tuple[str, str]]:
-    """So many genuine pairs, evenly from all lists."""
-    pairs = [
-        (first, second)
+def _genuine(lists: Iterable[pair_lists.Pairs], every: int) -> list[tuple[str, str]]:
+    """One in so many genuine pairs of each list."""
+    return [
+        (one.first[row], one.second[row])
         for one in lists
-        for first, second, same in zip(one.first, one.second, one.is_same, strict=True)
-        if same
+        for row in np.flatnonzero(one.is_same)[::every].tolist()
     ]
-    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).astype(int)]
 
 
 def _points(detector: landmarks.Detector, photo: np.ndarray) -> np.ndarray | None:

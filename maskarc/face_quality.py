@@ -17,8 +17,9 @@ from maskarc.landmarks import layouts
 # spoilt in grades, and such that unspoilt photos pass (docs/quality.md).
 LEAST_WIDTH = 32
 LEAST_CONTRAST = 48
-MOST_WHITE = 0.3
+MOST_WHITE = 0.35
 LEAST_SHARPNESS = 0.39
+LEAST_STEADINESS = 0.345
 MOST_NOISE = 0.035
 
 # Brows, eyes and the bridge of the nose, and how far around them is looked at, as a
@@ -30,10 +31,11 @@ _MEAN = layouts.MEAN_FACE[:, :2]
 _WIDTH = float(np.ptp(_MEAN[layouts.JAW, 0]) / distance.pdist(_MEAN).max())
 # The width in pixels to which faces are scaled before they are looked at.
 _LOOKED_AT = 88
-# Of the two measurements of sharpness, the finest Gaussian's deviation; the next two
-# are 2 and 4 times as wide. The first sees blur; noise or a JPEG's blocks on top of it
-# hide it from the first, but not from the second.
-_FINEST = (0.7, 1.2)
+# Deviations of the three Gaussians of each of two measurements of sharpness. The first
+# sees blur; noise or a JPEG's blocks on top of it hide it from the first, but not from
+# the second. Across a direction in which sharpness is measured, all three are 1.
+_OCTAVES = ((0.7, 1.4, 2.8), (1.2, 2.4, 4.8))
+_ACROSS = (1.0, 1.0, 1.0)
 # Pixels left out along the border, where Gaussians see a mirror image.
 _BORDER = 3
 # A grey level from which on light is not told from more light.
@@ -56,6 +58,8 @@ class Quality:
       sharpness: how much of the details of the eyes' region recurs in details half as
         large, at the same places: about 0.48 in a sharp face, 0.3 in one blurred by a
         Gaussian of a 25th of its width; contrast, light and noise do not count.
+      steadiness: the same along the photo's rows or its columns, the lesser of both,
+        which a shaken camera or head lowers.
       noise: deviation of the noise in the eyes' region, as a share of the contrast.
     """
 
@@ -64,6 +68,7 @@ class Quality:
     brightness: float
     white: float
     sharpness: float
+    steadiness: float
     noise: float
 
 
@@ -88,7 +93,11 @@ def measure(image: np.ndarray, landmarks: np.ndarray) -> Quality:
         contrast=bright - dark,
         brightness=middle,
         white=float((grey >= _WHITE).mean()),
-        sharpness=min(_recurrence(grey, finest) for finest in _FINEST),
+        sharpness=min(_recurrence(grey, along, along) for along in _OCTAVES),
+        steadiness=min(
+            min(_recurrence(grey, along, _ACROSS), _recurrence(grey, _ACROSS, along))
+            for along in _OCTAVES
+        ),
         noise=float(np.median(rough)) / 0.6745 / max(bright - dark, 1),
     )
 
@@ -109,6 +118,8 @@ def doubt(quality: Quality) -> str:
         return "the face is too noisy to compare"
     if quality.sharpness < LEAST_SHARPNESS:
         return "the face is too blurred to compare"
+    if quality.steadiness < LEAST_STEADINESS:
+        return "the face is too blurred to compare, by motion"
     return ""
 
 
@@ -122,14 +133,17 @@ def _eyes(image: np.ndarray, points: np.ndarray, zoom: float) -> np.ndarray:
     region = image[top : bottom + 1, left : right + 1]
     size = [max(round(side * zoom), 4 * _BORDER) for side in region.shape[1::-1]]
     way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(region, size, interpolation=way)
-    return cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(region, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey, size, interpolation=way).astype(np.float32)
 
 
-def _recurrence(grey: np.ndarray, finest: float) -> float:
+def _recurrence(
+    grey: np.ndarray, x: tuple[float, float, float], y: tuple[float, float, float]
+) -> float:
     """The slope of a band of details on the next coarser one, over all pixels."""
     first, second, third = (
-        cv2.GaussianBlur(grey, (0, 0), finest * times) for times in (1, 2, 4)
+        cv2.GaussianBlur(grey, (0, 0), sigmaX=along_x, sigmaY=along_y)
+        for along_x, along_y in zip(x, y, strict=True)
     )
     inner = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
     fine, coarse = (first - second)[inner], (second - third)[inner]

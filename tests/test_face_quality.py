@@ -10,7 +10,13 @@ from maskarc import face_quality, images, landmarks
 from maskarc.data import pairs, synthetic
 
 GOOD = face_quality.Quality(
-    width=90, contrast=120, brightness=128, white=0, sharpness=0.48, noise=0.005
+    width=90,
+    contrast=120,
+    brightness=128,
+    white=0,
+    sharpness=0.48,
+    steadiness=0.45,
+    noise=0.005,
 )
 
 
@@ -41,6 +47,7 @@ def test_a_face_that_can_be_compared_raises_no_doubt():
         ({"contrast": 12, "brightness": 230}, "too pale to compare: 12 grey levels"),
         ({"white": 0.45}, "too bright to compare: 45% of it is white"),
         ({"sharpness": 0.3}, "too blurred to compare"),
+        ({"steadiness": 0.3}, "too blurred to compare, by motion"),
         ({"noise": 0.08}, "too noisy to compare"),
     ],
 )
@@ -66,6 +73,15 @@ def test_blur_lowers_sharpness_step_by_step(face):
     found = [measured(blurred(image, d), points)["sharpness"] for d in (1, 3, 6, 9)]
     assert found == sorted(found, reverse=True)
     assert found[-1] < face_quality.LEAST_SHARPNESS - 0.05
+
+
+def test_motion_lowers_steadiness_in_every_direction(face):
+    image, points = face
+    expected = measured(image, points)["steadiness"]
+    for kernel in (np.ones((1, 25)), np.ones((25, 1))):
+        shaken = cv2.filter2D(image, -1, kernel / 25)
+        steadiness = measured(shaken, points)["steadiness"]
+        assert steadiness < min(face_quality.LEAST_STEADINESS, expected - 0.05)
 
 
 def test_noise_light_and_blocks_are_no_sharpness(face):
