@@ -4,9 +4,8 @@
 
 Photos of genuine pairs of LFW's View 1 are spoilt in grades, unmasked and in rendered
 masks, and compared by the recogniser in use, which finds the faces again: each photo
-with each of other people, for the false acceptance rate, and each with its genuine
-mate. Of unmasked pairs both photos are spoilt or one, of unmasked–masked and masked–masked
-pairs both.
+with each of other people, for the false acceptance rate, and with each of the person.
+Of unmasked pairs both photos are spoilt or one, of those with masks both.
 
 Then the refusals among photos that nothing spoilt: all of View 1, photos of real masks,
 and 500 training photos of each origin, in all and by the brightness of the face.
