@@ -140,7 +140,7 @@ def spoilt(
         for photo, at, name in zip(photos, points, names, strict=True)
     ]
     print(f"{len(names)} photos, {len(set(people))} people; per cent of pairs")
-    print("impostor pairs: accepted before → after, refused; genuine: likewise")
+    print("accepted before → after, refused: of impostor pairs | of genuine pairs")
     good = None
     for kind, spoil in SPOILS.items():
         if (
@@ -175,7 +175,7 @@ def _row(
     other: list[recognizer.Embedded],
     is_same: np.ndarray,
 ) -> str:
-    """Impostor and genuine pairs: accepted before and after, and refused."""
+    """Impostor and genuine pairs: accepted before and after, refused, and judged."""
     is_masked = [
         np.array([face.masked >= masked_views.LEAST for face in faces], int)
         for faces in (one, other)
@@ -190,11 +190,12 @@ def _row(
     cells = []
     for kind in (~is_same, is_same):
         pairs = found & kind
-        before = accepted[pairs].mean() if pairs.any() else np.nan
-        judged = pairs & clear
-        after = f"{accepted[judged].mean():.1%}" if judged.any() else "–"
-        refused = 1 - clear[pairs].mean() if pairs.any() else np.nan
-        cells.append(f"{before:.1%} → {after} of {judged.sum()}, {refused:.1%}")
+        judged, count = pairs & clear, max(pairs.sum(), 1)
+        before, after = (accepted & pairs).sum(), (accepted & judged).sum()
+        cells.append(
+            f"{before / count:.1%} → {after / count:.1%}, refused "
+            f"{1 - judged.sum() / count:.1%}, {after} of {judged.sum()} judged"
+        )
     return " | ".join(cells)
 
 
