@@ -16,6 +16,7 @@ import tqdm
 from maskarc import (
     alignment,
     cohorts,
+    face_quality,
     files,
     images,
     inference,
@@ -50,6 +51,8 @@ class Embedded:
         where it was not asked for.
       commonness: what is taken off its similarity to others where one is masked
         (`cohorts.Cohort.commonness`); 0 where no cohort is known.
+      doubt: why no verdict about the face is given (`face_quality.doubt`); empty where
+        it can be compared, and where there is none.
     """
 
     outcome: str
@@ -60,6 +63,7 @@ class Embedded:
     masked: float
     in_masks: np.ndarray
     commonness: float
+    doubt: str
 
 
 # Field → column of an .npz, a row a photo.
@@ -72,6 +76,7 @@ COLUMNS = {
     "masked": "masked",
     "in_masks": "in_masks",
     "commonness": "commonness",
+    "doubt": "doubts",
 }
 
 
@@ -80,7 +85,7 @@ class Verification:
     """Whether two photos show one person.
 
     Attributes:
-      is_same: None where no threshold is known.
+      is_same: None where it cannot be told.
       similarity: of two bare faces the cosine; where one is masked, that of
         `masked_views.Faces`, on about the same scale.
       threshold: least similarity of one person's photos, or None.
@@ -89,6 +94,7 @@ class Verification:
         order) or "masked-masked".
       masked: how probably each face wears a mask, in [0, 1].
       face_counts: faces found in each photo; the main one was compared.
+      reason: why it cannot be told; empty where there is a verdict.
     """
 
     is_same: bool | None
@@ -98,6 +104,7 @@ class Verification:
     wearing: str
     masked: tuple[float, float]
     face_counts: tuple[int, int]
+    reason: str
 
 
 class NoFaceError(ValueError):
@@ -118,6 +125,7 @@ class _Looked:
     )
     face_count: int = 0
     masked: float = float("nan")
+    doubt: str = ""
     image: np.ndarray | None = None
     points: np.ndarray | None = None
     crop: np.ndarray | None = None
@@ -253,11 +261,19 @@ class Recognizer:
         return _faces(first).similarities(_faces(second))
 
     def verify(
-        self, a: Photo, b: Photo, *, far: float = 1e-2, wearing: str = ""
+        self,
+        a: Photo,
+        b: Photo,
+        *,
+        far: float = 1e-2,
+        wearing: str = "",
+        any_quality: bool = False,
     ) -> Verification:
         """Compares the main faces of two photos.
 
         Two bare faces by cosine; where one is masked, by `masked_views` and `cohorts`.
+        There is no verdict where a face is too small, blurred, dark, bright or noisy
+        (`face_quality`): of such, far more than `far` are taken for one person.
 
         Args:
           a: path or image.
@@ -266,18 +282,21 @@ class Recognizer:
           wearing: what the photos are known to wear, "bare-bare", "bare-masked" (in
             either order) or "masked-masked"; empty to look. The threshold is that of
             such pairs.
+          any_quality: give a verdict about such faces too.
 
         Raises:
           NoFaceError: a photo is unreadable or shows no face.
           ValueError: no threshold was measured at this rate, or an unknown wearing.
         """
         self._check(far, wearing)
-        photos = (a, b)
+        photos, doubts = (a, b), []
         looked = list(crops.read_ahead(lambda index: self._look(photos[index]), 2))
-        for photo, seen in zip(photos, looked, strict=True):
+        for photo, seen, which in zip(photos, looked, ("first", "second"), strict=True):
+            name = f"the {which} image" if isinstance(photo, np.ndarray) else photo
             if seen.outcome != OK:
-                name = "the image" if isinstance(photo, np.ndarray) else photo
                 raise NoFaceError(f"{name}: {seen.reason}")
+            if seen.doubt and not any_quality:
+                doubts.append(f"{name}: {seen.doubt}")
         first, second = looked
         if not wearing:
             masks = [seen.masked >= masked_views.LEAST for seen in looked]
@@ -300,14 +319,17 @@ class Recognizer:
         )
         [similarity] = one.paired(other).tolist()
         threshold = dict(self.thresholds.get(wearing, ())).get(far)
+        if threshold is None:
+            doubts.append("no threshold is known of this model, used so")
         return Verification(
-            is_same=None if threshold is None else similarity >= threshold,
+            is_same=None if doubts else similarity >= threshold,
             similarity=similarity,
             threshold=threshold,
             far=None if threshold is None else far,
             wearing=wearing,
             masked=(looked[0].masked, looked[1].masked),
             face_counts=(looked[0].face_count, looked[1].face_count),
+            reason="; ".join(doubts),
         )
 
     def _check(self, far: float, wearing: str) -> None:
@@ -344,12 +366,14 @@ class Recognizer:
                 image, points, size=self.embedder.image_size, crop=self.embedder.crop
             )
             masked = self.views.probability(image, points)
+            doubt = face_quality.doubt(face_quality.measure(image, points))
         except ValueError as error:
             return _Looked(outcome=NO_FACE, reason=str(error))
         return _Looked(
             box=face.box,
             face_count=len(faces),
             masked=masked,
+            doubt=doubt,
             image=image,
             points=points,
             crop=crop,
@@ -375,6 +399,7 @@ class Recognizer:
             masked=seen.masked,
             in_masks=in_masks,
             commonness=commonness,
+            doubt=seen.doubt,
         )
 
     def _views(self, seen: _Looked) -> tuple[np.ndarray, ...]:
@@ -399,7 +424,7 @@ def save_embeddings(
     """Writes an .npz without pickle: a row a photo.
 
     names, outcomes, reasons, embeddings [N, D], boxes [N, 4], face_counts [N], masked
-    [N], in_masks [N, D], commonness [N]; and stamps [N] and about, as JSON.
+    [N], in_masks [N, D], commonness [N], doubts; and stamps [N] and about, as JSON.
 
     Args:
       path: ends in .npz; its folder is made if missing.

@@ -16,7 +16,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
     {"numerics", "compilation_cache", "extras", "files", "geometry", "images"},
-    {"alignment", "cohorts", "landmarks", "masks", "masked_views", "losses"},
+    {"alignment", "cohorts", "face_quality", "landmarks", "masks", "masked_views"}
+    | {"losses"},
     {"data", "models", "convert", "evaluation"},
     {"train", "inference", "mask_detection", "scoring", "recognizer", "gallery"}
     | {"embeddings_file"},
@@ -28,6 +29,7 @@ HOST = {
     "geometry",
     "images",
     "alignment",
+    "face_quality",
     "landmarks",
     "masks",
     "cohorts",

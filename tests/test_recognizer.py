@@ -50,10 +50,12 @@ def simple():
 
 @pytest.fixture
 def photos(tmp_path):
-    """Two red crops and a blue one, and files that are no photos."""
-    colours = {"a.png": (200, 60, 50), "b.jpg": (190, 60, 50), "c.png": (20, 40, 220)}
+    """Two red crops and a blue one, all sharp, and files that are no photos."""
+    colours = {"a.png": (200, 60, 50), "b.jpg": (190, 60, 50), "c.png": (40, 40, 210)}
+    squares = (np.indices((112, 112)) // 9).sum(axis=0) % 2
     for name, colour in colours.items():
-        images.write_image(tmp_path / name, np.full((112, 112, 3), colour, np.uint8))
+        image = np.array(colour) + (squares[..., None] - 0.5) * 70
+        images.write_image(tmp_path / name, image.astype(np.uint8))
     (tmp_path / "empty.jpg").write_bytes(b"")
     (tmp_path / "text.png").write_text("not a photo")
     return tmp_path
@@ -92,6 +94,25 @@ def test_answers_follow_the_threshold(simple, photos):
     assert simple.verify(photos / "c.png", photos / "c.png").threshold == 0.97
     with pytest.raises(ValueError, match=r"0\.5 for bare-bare .* one of 0\.1, 0\.01"):
         simple.verify(photos / "a.png", photos / "b.jpg", far=0.5)
+
+
+def test_a_face_of_bad_quality_gets_no_verdict(simple, photos):
+    dark = images.read_image(photos / "a.png") // 12
+    reason = "too dark to compare: 6 grey levels from dark to bright, of at least 48"
+    for pair in ((photos / "b.jpg", dark), (dark, photos / "b.jpg"), (dark, dark)):
+        result = simple.verify(*pair)
+        assert result.is_same is None and reason in result.reason
+        assert result.threshold == 0.9 and np.isfinite(result.similarity)
+        known = simple.verify(*pair, any_quality=True)
+        assert known.is_same is not None and not known.reason
+        assert known.similarity == result.similarity
+    assert result.reason == "; ".join(
+        f"the {which} image: the face is {reason}" for which in ("first", "second")
+    )
+    good, bad = simple.embed([photos / "a.png", dark])
+    assert good.doubt == "" and bad.doubt == f"the face is {reason}"
+    assert bad.outcome == "ok" and np.isfinite(bad.embedding).all()
+    assert not simple.verify(photos / "a.png", photos / "c.png").reason
 
 
 def test_what_is_worn_can_be_told(simple, photos):
@@ -155,7 +176,7 @@ def test_an_array_that_is_no_photo_is_told(simple, photos, image):
     odd, whole = simple.embed([image, photos / "a.png"])
     assert odd.outcome == "unreadable" and whole.outcome == "ok"
     assert "expected" in odd.reason
-    with pytest.raises(recognizer.NoFaceError, match="the image: expected"):
+    with pytest.raises(recognizer.NoFaceError, match="the second image: expected"):
         simple.verify(photos / "a.png", image)
 
 
@@ -193,6 +214,7 @@ def test_without_thresholds_there_is_no_verdict(photos):
     )
     result = blank.verify(photos / "a.png", photos / "b.jpg")
     assert result.is_same is None and result.similarity > 0.9
+    assert result.reason == "no threshold is known of this model, used so"
 
 
 def test_photos_that_cannot_be_compared_are_named(simple, photos):
@@ -203,7 +225,7 @@ def test_photos_that_cannot_be_compared_are_named(simple, photos):
     faceless = recognizer.Recognizer(
         embedder=MeanColour(), detector=lambda image, name="": [], views=VIEWS
     )
-    with pytest.raises(recognizer.NoFaceError, match=r"the image: no face"):
+    with pytest.raises(recognizer.NoFaceError, match=r"the first image: no face"):
         faceless.verify(np.zeros((9, 9, 3), np.uint8), photos / "a.png")
 
 
@@ -221,6 +243,7 @@ def test_saved_embeddings_need_no_pickle(simple, photos, tmp_path):
         assert saved["embeddings"].shape == (2, 3) and saved["boxes"].shape == (2, 4)
         assert saved["in_masks"].shape == (2, 3)
         assert saved["commonness"].shape == (2,)
+        assert saved["doubts"].tolist() == ["", ""]
         np.testing.assert_allclose(saved["masked"], [0.1, np.nan])
     with pytest.raises(ValueError, match=r"\.npz"):
         recognizer.save_embeddings(tmp_path / "e.txt", names, embedded)
@@ -242,9 +265,20 @@ def test_generated_people_by_the_command(has_mesh, tmp_path, capsys):
     assert cli.main(["verify", paths[0], paths[0], "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["is_same"] and result["similarity"] == pytest.approx(1, abs=1e-5)
+    assert not result["reason"]
+    dark = tmp_path / "dark.png"
+    images.write_image(dark, faces[0]["image"] // 12)
+    assert cli.main(["verify", paths[0], str(dark)]) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told.startswith(f"cannot tell: {dark}: the face is too dark to compare")
+    assert "; similarity 0." in told
+    assert cli.main(["verify", paths[0], str(dark), "--any-quality"]) == 0
+    assert "threshold" in capsys.readouterr().out
     assert cli.main(["embed", str(tmp_path), "--output", str(tmp_path / "e.npz"),
                      "--quiet"]) == 0  # fmt: skip
-    assert "4 files: 4 ok" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "5 files: 5 ok" in told
+    assert "dark.png: ok, but the face is too dark to compare" in told
     assert cli.main(["verify", paths[0], str(tmp_path / "none.png")]) == 1
     assert "none.png" in capsys.readouterr().err
     assert cli.main(["verify", *paths[:2], "--model", "nobody"]) == 1

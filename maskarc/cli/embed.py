@@ -2,9 +2,10 @@
 
 The file holds names, outcomes ("ok", "no_face", "unreadable") and reasons, embeddings
 [N, D] of length 1, boxes [N, 4], face_counts [N], masked [N], the probability of a
-mask, in_masks [N, D], what to compare with masked faces, and commonness [N], what to
-take off then; photos without a face have NaN. about says which model made it. Repeating
-the command goes on with an interrupted run, and does only what is new or has changed.
+mask, in_masks [N, D], what to compare with masked faces, commonness [N], what to take
+off then, and doubts, why a face cannot be compared; photos without a face have NaN.
+about says which model made it. Repeating the command goes on with an interrupted run,
+and does only what is new or has changed.
 """
 
 import argparse
@@ -95,3 +96,5 @@ def run(arguments: argparse.Namespace) -> None:
     for name, one in zip(listing.names, embedded, strict=True):
         if one.outcome != recognizer.OK:
             print(f"  {files.shown(name)}: {one.outcome}, {files.shown(one.reason)}")
+        elif one.doubt:
+            print(f"  {files.shown(name)}: ok, but {one.doubt}")

@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the photos are known to wear: bare-bare, bare-masked (in either "
         "order) or masked-masked; the threshold is of such pairs (default: look)",
     )
+    parser.add_argument(
+        "--any-quality",
+        action="store_true",
+        help="give a verdict about faces that are too small, blurred, dark, bright or "
+        "noisy too; of those, far more different people than RATE are taken for one",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -84,7 +90,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     loaded = load(arguments, batch_size=1)
     result = loaded.verify(
-        *arguments.photos, far=arguments.far, wearing=arguments.wearing
+        *arguments.photos,
+        far=arguments.far,
+        wearing=arguments.wearing,
+        any_quality=arguments.any_quality,
     )
     if arguments.json:
         print(json.dumps(dataclasses.asdict(result)))
@@ -96,7 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{photo}: {'masked' if masked >= masked_views.LEAST else 'bare'}")
     similarity = f"similarity {result.similarity:.3f}"
     if result.is_same is None:
-        print(f"{similarity}; no threshold is known of this model, used so")
+        print(f"cannot tell: {result.reason}; {similarity}")
         return
     answer = "same person" if result.is_same else "different people"
     print(
