@@ -6,11 +6,11 @@ for bit, wherever it is used.
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from maskarc import geometry
 from maskarc.landmarks import layouts
+from maskarc.opencv import cv2
 
 CROP_SIZE = 112
 

@@ -39,12 +39,7 @@ def examine() -> Iterator[Check]:
     """
     yield Check(name="python", is_fine=True, found=_python())
     yield _tried("packages", _packages, "pip install --upgrade maskarc")
-    yield _tried(
-        "opencv",
-        _opencv,
-        "pip uninstall -y opencv-python opencv-contrib-python; "
-        "pip install --force-reinstall --no-deps opencv-python-headless",
-    )
+    yield _tried("opencv", _opencv, "see the command in the line above")
     yield _tried("devices", _devices, "pip install --upgrade jax jaxlib")
     yield _tried("weights", _weights, "pip install --force-reinstall --no-deps maskarc")
     yield _tried("self-test", _self_test, "report it with the lines above")
@@ -78,7 +73,7 @@ def _packages() -> str:
 
 
 def _opencv() -> str:
-    import cv2
+    from maskarc.opencv import cv2
 
     found = []
     for name in OPENCV:

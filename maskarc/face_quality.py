@@ -7,11 +7,11 @@ size around the eyes, which masks leave free.
 
 import dataclasses
 
-import cv2
 import numpy as np
 from scipy.spatial import distance
 
 from maskarc.landmarks import layouts
+from maskarc.opencv import cv2
 
 # What a face needs to be compared, in the units of `Quality`. Chosen on LFW's View 1,
 # spoilt in grades, and such that unspoilt photos pass (docs/quality.md).

@@ -15,7 +15,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 # A module may import from its own layer and from the layers above it in this list.
 LAYERS = (
-    {"numerics", "compilation_cache", "extras", "files", "geometry", "images"},
+    {"numerics", "compilation_cache", "extras", "files", "geometry", "images"}
+    | {"opencv"},
     {"alignment", "cohorts", "face_quality", "landmarks", "masks", "masked_views"}
     | {"losses"},
     {"data", "models", "convert", "evaluation"},
@@ -25,11 +26,13 @@ LAYERS = (
     {"cli"},
 )
 HOST = {
+    "extras",
     "files",
+    "opencv",
+    "face_quality",
     "geometry",
     "images",
     "alignment",
-    "face_quality",
     "landmarks",
     "masks",
     "cohorts",
@@ -121,6 +124,15 @@ def test_host_modules_import_no_device_code():
         return imported.split(".")[0] not in DEVICE_PACKAGES
 
     assert faults(parts(HOST), is_allowed) == []
+
+
+def test_one_file_imports_opencv():
+    """It says what to do where OpenCV cannot be loaded."""
+
+    def is_allowed(module, imported):
+        return imported.split(".")[0] != "cv2" or module == "maskarc.opencv"
+
+    assert faults(sources("maskarc"), is_allowed) == []
 
 
 def test_losses_import_only_jax():

@@ -8,13 +8,13 @@ import dataclasses
 import functools
 from typing import Any
 
-import cv2
 import numpy as np
 
 from maskarc import alignment, extras
 from maskarc.landmarks import canonical, layouts
 from maskarc.masks import mixture, wearing
 from maskarc.masks import types as mask_types
+from maskarc.opencv import cv2
 
 with extras.needed("train"):
     import grain

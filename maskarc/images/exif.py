@@ -8,8 +8,9 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
+
+from maskarc.opencv import cv2
 
 # Orientation → what makes the picture upright (TIFF 6.0, page 36).
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {

@@ -7,13 +7,13 @@ import os
 import pathlib
 import stat
 
-import cv2
 import numpy as np
 import PIL.Image
 import PIL.ImageCms
 import PIL.ImageFile
 
 from maskarc.images import exif, formats, pixels
+from maskarc.opencv import cv2
 
 # About 11,500 × 11,500: 400 MB of RGB. Larger photos are refused before decoding.
 MAX_PIXELS = 2**27

@@ -10,10 +10,10 @@ References:
 import dataclasses
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc.landmarks import networks, types
+from maskarc.opencv import cv2
 
 # BGR, the mean the network was trained with.
 _MEAN = (104, 117, 127)

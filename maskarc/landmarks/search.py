@@ -4,11 +4,11 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 
-import cv2
 import numpy as np
 
 from maskarc import alignment, geometry
 from maskarc.landmarks import types
+from maskarc.opencv import cv2
 
 # A face with at least this score is taken for upright; turned ones seldom reach it.
 _SURE = 0.999

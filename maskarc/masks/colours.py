@@ -1,8 +1,9 @@
 """Colours by name, by number, and at random."""
 
-import cv2
 import numpy as np
 import PIL.ImageColor
+
+from maskarc.opencv import cv2
 
 # Bounds of a random colour: lightness, and how far from grey on either axis.
 _LIGHTNESS, _CHROMA = (18.0, 94.0), 55.0

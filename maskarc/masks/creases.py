@@ -7,10 +7,10 @@ dents. Some are made once a process, and a wearing picks one by number.
 
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc.masks import surface
+from maskarc.opencv import cv2
 
 # How many different fields there are, and cells of each per face unit.
 COUNT = 32

@@ -15,13 +15,13 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import PIL.Image
 
 from maskarc import files, geometry
 from maskarc.landmarks import pose
 from maskarc.masks import drawing, light, types
+from maskarc.opencv import cv2
 
 FORMAT, VERSION = "maskarc-masks", 1
 # Instead of a path: the drawings of `drawing.builtin_masks`.

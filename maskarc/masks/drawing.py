@@ -8,7 +8,6 @@ dyed without being drawn again.
 import functools
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from maskarc import geometry
@@ -23,6 +22,7 @@ from maskarc.masks import (
     types,
     variation,
 )
+from maskarc.opencv import cv2
 
 STYLES = styles.STYLES
 # Pixels per face unit of a drawing, and how much finer it is painted before averaging.

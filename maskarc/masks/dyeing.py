@@ -6,10 +6,10 @@ which they are needed; a colour or a pattern is then laid on the shrunk fabric.
 
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc.masks import textures, types, variation
+from maskarc.opencv import cv2
 
 
 def dyed(

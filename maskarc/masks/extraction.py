@@ -1,11 +1,11 @@
 """Cutting masks out of photos of people who wear one."""
 
-import cv2
 import numpy as np
 
 from maskarc import geometry
 from maskarc.landmarks import layouts, pose
 from maskarc.masks import light, separation, types
+from maskarc.opencv import cv2
 
 # Landmarks that a mask leaves bare: top of the jaw, brows, nose root, eyes.
 VISIBLE = np.array([0, 1, 15, 16, *range(17, 28), *range(36, 48)])

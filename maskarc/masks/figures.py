@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from maskarc.masks import topology, types
+from maskarc.opencv import cv2
 
 _JAW, _REST, _LINE = (255, 200, 0), (0, 220, 255), (0, 255, 0)
 _BOX = (255, 60, 60)

@@ -8,8 +8,9 @@ References:
   Graphics Tools 9(1), 2004.
 """
 
-import cv2
 import numpy as np
+
+from maskarc.opencv import cv2
 
 EMPTY, INPAINT = "empty", "inpaint"
 FILLS = (EMPTY, INPAINT)

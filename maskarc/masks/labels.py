@@ -10,10 +10,10 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from maskarc import files, images
+from maskarc.opencv import cv2
 
 FORMATS = ("coco", "yolo")
 COCO, YOLO_NAMES = "coco.json", "data.yaml"

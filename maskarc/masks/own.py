@@ -14,13 +14,13 @@ A smooth warp through them carries all 68 landmarks of the mean face into the pi
 import math
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 import scipy.interpolate
 
 from maskarc import geometry
 from maskarc.landmarks import layouts
 from maskarc.masks import database, light, topology, types
+from maskarc.opencv import cv2
 
 # name → where a mask has it on the frontal mean face, in its units: (x, y) from between
 # the eyes, which are 1 apart.

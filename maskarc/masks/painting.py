@@ -6,10 +6,10 @@ A field is float32[h, w]; shares lie in [0, 1].
 import dataclasses
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc.masks import styles, surface
+from maskarc.opencv import cv2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

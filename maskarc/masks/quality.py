@@ -2,8 +2,9 @@
 
 import dataclasses
 
-import cv2
 import numpy as np
+
+from maskarc.opencv import cv2
 
 # What rendering itself softens: deviation of a Gaussian in pixels.
 _RENDERED_BLUR = 0.6

@@ -5,10 +5,10 @@ Only the part of the photo that the mask reaches is computed.
 
 import math
 
-import cv2
 import numpy as np
 
 from maskarc.masks import cutouts, holes, light, quality, sheets, types
+from maskarc.opencv import cv2
 
 # Pixels beyond which coordinates cannot be rasterised, nor belong to a photo.
 _FAR = 1e5

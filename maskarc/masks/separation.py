@@ -9,11 +9,11 @@ References:
   Cuts", SIGGRAPH 2004.
 """
 
-import cv2
 import numpy as np
 
 from maskarc.landmarks import layouts
 from maskarc.masks import light
+from maskarc.opencv import cv2
 
 # The polygon: nose bridge, then the jaw.
 OUTLINE = np.array([28, *range(1, 16)])

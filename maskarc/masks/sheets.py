@@ -2,7 +2,6 @@
 
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc import geometry
@@ -18,6 +17,7 @@ from maskarc.masks import (
     warping,
     wear,
 )
+from maskarc.opencv import cv2
 
 # Brightness of a cell that looks away from the light, and of one that looks into it.
 _AMBIENT, _BRIGHTEST = 0.46, 1.20

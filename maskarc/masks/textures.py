@@ -10,10 +10,10 @@ import os
 import zlib
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from maskarc import images
+from maskarc.opencv import cv2
 
 # Side of a generated tile in pixels, and what it covers in face units.
 _SIDE = 128

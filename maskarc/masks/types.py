@@ -3,12 +3,12 @@
 import dataclasses
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc import geometry
 from maskarc.landmarks import layouts
 from maskarc.masks import variation as variations
+from maskarc.opencv import cv2
 
 # `Mask.kind` of a cut-out; drawings name what they show, such as "surgical".
 PHOTO = "photo"

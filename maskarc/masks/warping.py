@@ -7,11 +7,11 @@ and its picture feathered, premultiplied and shrunk to the size at which it is n
 import dataclasses
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc import geometry
 from maskarc.masks import topology, types
+from maskarc.opencv import cv2
 
 # Fractional bits of the coordinates that OpenCV rasterises.
 _SHIFT = 4

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-import cv2
+from maskarc.opencv import cv2
 
 T = TypeVar("T")
 R = TypeVar("R")

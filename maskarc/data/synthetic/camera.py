@@ -2,8 +2,9 @@
 
 import functools
 
-import cv2
 import numpy as np
+
+from maskarc.opencv import cv2
 
 # Pixels by which two cuts from the noise tile may lie apart, down and across.
 _ROOM = 384

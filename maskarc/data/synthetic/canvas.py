@@ -4,10 +4,10 @@ import contextlib
 import functools
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 
 from maskarc.data.synthetic import shots
+from maskarc.opencv import cv2
 
 # The drawing has twice the photo's pixels; its coordinates have 4 fractional bits, so
 # a tick is a tick: TICKS = 2 · 2⁴. The first pixel's centre lies at 8 ticks.

@@ -1,10 +1,10 @@
 """Puts a synthetic photo together: features, light, beard, hair and backdrop."""
 
-import cv2
 import numpy as np
 
 from maskarc.data.synthetic import features, light, shots
 from maskarc.data.synthetic.canvas import smooth
+from maskarc.opencv import cv2
 
 # The edge of the hair in front of the ear, then behind it, at the image's right; the
 # height of the lower end is added by its length.

@@ -1,11 +1,11 @@
 """Draws the features of a synthetic person, from the body to the glasses."""
 
-import cv2
 import numpy as np
 
 from maskarc.data.synthetic import shape, shots
 from maskarc.data.synthetic.canvas import Canvas, smooth
 from maskarc.landmarks import layouts
+from maskarc.opencv import cv2
 
 _DARK = np.array([36.0, 22.0, 20.0])
 _EYE_WHITE = np.array([232.0, 226.0, 220.0])

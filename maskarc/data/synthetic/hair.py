@@ -3,10 +3,10 @@
 import dataclasses
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc.data.synthetic import shape
+from maskarc.opencv import cv2
 
 # From black over brown to blond, red, grey and white; RGB, 0..255.
 _COLOURS = np.array(

@@ -7,10 +7,10 @@ smooth, so it is enlarged to the photo afterwards.
 
 import functools
 
-import cv2
 import numpy as np
 
 from maskarc.data.synthetic import hair, shape, shots
+from maskarc.opencv import cv2
 
 # Light reaches a little around the edge between lit and shaded skin.
 _WRAP = 0.35

@@ -9,10 +9,10 @@ import hashlib
 import importlib.resources
 import threading
 
-import cv2
 import numpy as np
 
 from maskarc import extras
+from maskarc.opencv import cv2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
