@@ -1,5 +1,7 @@
 """Runs a script's main so that its user meets one clear line, not a traceback."""
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -12,8 +14,21 @@ _EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-    """`app.run`, with expected errors printed as one line and exit code 1."""
-    app.run(lambda argv: _reported(main, argv), flags_parser=_parse)
+    """`app.run`; expected errors are one line and exit code 1, Ctrl-C is exit code 130."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        app.run(lambda argv: _reported(main, argv), flags_parser=_parse)
+    except KeyboardInterrupt as stopped:
+        _end(str(stopped) or "interrupted; repeat the command to go on", signal.SIGINT)
+
+
+def _end(message: str, number: int) -> None:
+    """Ends the process as one that a signal has stopped."""
+    # What is being written may still be finished; one more Ctrl-C waits for nothing.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + number))
+    print(message, file=sys.stderr)
+    sys.exit(128 + number)
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -31,7 +46,4 @@ def _reported(main: Callable[[list[str]], None], argv: list[str]) -> None:
     except _EXPECTED as error:
         sys.exit(f"error: {error}")
     except interruption.Interrupted as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(128 + stopped.signal_number)
-    except KeyboardInterrupt:
-        sys.exit("interrupted; repeat the command to go on")
+        _end(str(stopped), stopped.signal_number)

@@ -5,6 +5,7 @@ step alone. So the position of a run is one number, the step; resuming is a slic
 and neither depends on how many threads or worker processes read.
 """
 
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -94,8 +95,13 @@ def iterate(
         num_threads=read_threads, prefetch_buffer_size=2 * max(read_threads, 1)
     )
     iterable = dataset[start:].to_iter_dataset(ahead)
-    if worker_count > 0:
-        iterable = iterable.mp_prefetch(
-            grain.MultiprocessingOptions(num_workers=worker_count)
-        )
-    return iter(iterable)
+    if worker_count == 0:
+        return iter(iterable)
+    workers = grain.MultiprocessingOptions(num_workers=worker_count)
+    iterator = iter(iterable.mp_prefetch(workers))
+    # A terminal's Ctrl-C reaches them as well, but it is for this process to stop them:
+    # they inherit what is blocked while they are started.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    iterator.start_prefetch()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return iterator
