@@ -1,5 +1,6 @@
 """Runs a script's main so that its user meets one clear line, not a traceback."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -14,21 +15,24 @@ _EXPECTED = (ValueError, OSError, ImportError, FloatingPointError)
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-    """`app.run`; expected errors are one line and exit code 1, Ctrl-C is exit code 130."""
+    """`app.run`; expected errors are one line and exit code 1, Ctrl-C is 130."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app.run(lambda argv: _reported(main, argv), flags_parser=_parse)
     except KeyboardInterrupt as stopped:
-        _end(str(stopped) or "interrupted; repeat the command to go on", signal.SIGINT)
+        _tell(str(stopped) or "interrupted; repeat the command to go on")
+        # The interpreter's own end would wait for threads that were given up.
+        for child in multiprocessing.active_children():
+            child.terminate()
+        os._exit(128 + signal.SIGINT)
 
 
-def _end(message: str, number: int) -> None:
-    """Ends the process as one that a signal has stopped."""
-    # What is being written may still be finished; one more Ctrl-C waits for nothing.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + number))
-    print(message, file=sys.stderr)
-    sys.exit(128 + number)
+def _tell(message: str) -> None:
+    """Prints a process's last words; Ctrl-C changes nothing any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout.flush()
+    print(message, file=sys.stderr, flush=True)
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -46,4 +50,5 @@ def _reported(main: Callable[[list[str]], None], argv: list[str]) -> None:
     except _EXPECTED as error:
         sys.exit(f"error: {error}")
     except interruption.Interrupted as stopped:
-        _end(str(stopped), stopped.signal_number)
+        _tell(str(stopped))
+        sys.exit(128 + stopped.signal_number)

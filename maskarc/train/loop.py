@@ -112,13 +112,14 @@ def _train(
         state = _first_state(config, ready, saved, teaching)
         divergence.check_state(config, state)
         start = int(state.step)
-        batches = pipeline.iterate(
+        read = pipeline.iterate(
             dataset,
             start=start,
             read_threads=config.read_threads,
             worker_count=config.worker_count,
         )
         with (
+            contextlib.closing(read) as batches,
             journal.Journal(config, workdir, start=start, progress=progress) as shown,
             profiling.Profile(workdir / "profile" if profile else None) as traced,
         ):

@@ -74,7 +74,7 @@ ELSEWHERE = frozenset({"margin"})
 # listed; a test holds them equal.
 NAMES: dict[str, Collection[str]] = {
     "source": ("folder", "recordio", "shards", "synthetic", "tfds"),
-    "detector": ("", *registry.DETECTORS),
+    "detector": registry.DETECTORS,
     "model": models.MODELS,
     "crop": alignment.CROPS,
     "stem": resnet.STEMS,
@@ -86,6 +86,9 @@ NAMES: dict[str, Collection[str]] = {
     "schedule": ("steps", "cosine", "polynomial", "constant"),
     "verify_masked": protocol.MASKED_SIDES,
 }
+
+# Names that may be left empty.
+OPTIONAL = frozenset({"detector"})
 
 # Fields that are a regular expression.
 PATTERNS = frozenset({"freeze"})
@@ -124,12 +127,10 @@ def _unmet(name: str, value: Any, hint: Any) -> str:
     if hint is float:
         return "" if _is_number(value, interval) else f"a number{inside}"
     if hint == tuple[float, ...]:
-        is_met = isinstance(value, tuple) and all(
-            _is_number(one, interval) for one in value
-        )
-        return "" if is_met else f"a tuple of numbers{inside}"
+        is_met = _is_several(value) and all(_is_number(v, interval) for v in value)
+        return "" if is_met else f"several numbers{inside}"
     if hint == Rules:
-        is_met = isinstance(value, tuple) and all(_is_rule(r, interval) for r in value)
+        is_met = _is_several(value) and all(_is_rule(rule, interval) for rule in value)
         wanted = f"pairs (regular expression, factor{inside})"
         return "" if is_met else wanted
     return _unmet_text(name, value)
@@ -138,8 +139,9 @@ def _unmet(name: str, value: Any, hint: Any) -> str:
 def _unmet_text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         return "text"
-    if name in NAMES and value not in NAMES[name]:
-        return "one of " + ", ".join(one or "nothing" for one in NAMES[name])
+    is_empty = name in OPTIONAL and not value
+    if name in NAMES and value not in NAMES[name] and not is_empty:
+        return f"one of {', '.join(NAMES[name])}"
     if name in PATTERNS and (fault := _pattern_fault(value)):
         return f"a regular expression ({fault})"
     return ""
@@ -154,9 +156,13 @@ def _is_number(value: Any, interval: str, kind: Any = (int, float)) -> bool:
     )
 
 
+def _is_several(value: Any) -> bool:
+    return isinstance(value, tuple | list)  # JSON has lists
+
+
 def _is_rule(rule: Any, interval: str) -> bool:
     return (
-        isinstance(rule, tuple)
+        _is_several(rule)
         and len(rule) == 2
         and isinstance(rule[0], str)
         and not _pattern_fault(rule[0])
