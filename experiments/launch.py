@@ -1,5 +1,8 @@
 """Runs a script's main so that its user meets one clear line, not a traceback."""
 
+import multiprocessing
+import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -15,7 +18,7 @@ _KEPT = "files that were finished are kept, others are as they were; repeat the 
 
 
 def run(main: Callable[[list[str]], None], *, kept: str = _KEPT) -> None:
-    """`app.run`, with expected errors printed as one line and exit code 1.
+    """`app.run`; expected errors are one line and exit code 1, Ctrl-C is 130.
 
     Args:
       main: of the script.
@@ -39,7 +42,14 @@ def _reported(main: Callable[[list[str]], None], argv: list[str], kept: str) -> 
         try:
             main(argv)
         except interruption.Interrupted as stopped:
-            print(stopped, file=sys.stderr)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending already
+            print(stopped, file=sys.stderr, flush=True)
             sys.exit(128 + stopped.signal_number)
 
-    sys.exit(console.run(work, expected=_EXPECTED, kept=kept))
+    code = console.run(work, expected=_EXPECTED, kept=kept)
+    if code == console.INTERRUPTED:
+        # The interpreter's own end would wait for threads that were given up.
+        for child in multiprocessing.active_children():
+            child.terminate()
+        os._exit(code)
+    sys.exit(code)

@@ -18,7 +18,7 @@ from maskarc import scoring
 from maskarc.data import crops, pairs, synthetic
 from maskarc.evaluation import grids
 from maskarc.train import config as config_lib
-from maskarc.train import inputs, loop
+from maskarc.train import inputs, lock, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config",
@@ -91,12 +91,14 @@ def draw_crops(config: config_lib.TrainConfig, path: pathlib.Path) -> None:
 def main(argv: list[str]) -> None:
     """Parses the flags and runs the job."""
     del argv
-    result = quickstart(
-        _CONFIG.value,
-        pathlib.Path(_WORKDIR.value),
-        test_identities=_TEST_IDENTITIES.value,
-        test_pairs=_TEST_PAIRS.value,
-    )
+    workdir = pathlib.Path(_WORKDIR.value)
+    with lock.held(workdir / "quickstart.lock"):
+        result = quickstart(
+            _CONFIG.value,
+            workdir,
+            test_identities=_TEST_IDENTITIES.value,
+            test_pairs=_TEST_PAIRS.value,
+        )
     print(json.dumps(result))
 
 

@@ -7,8 +7,6 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskarc import alignment
-from maskarc.train import checkpoint, head, inputs, optim
 from maskarc.train import config as config_lib
 
 if typing.TYPE_CHECKING:
@@ -71,8 +69,8 @@ def check_overrides(whole: "grid.Grid", default: config_lib.TrainConfig) -> None
 def check_cells(cells: "Sequence[grid.Cell]") -> None:
     """Raises ValueError for cells that cannot be trained or told apart, naming them.
 
-    What can be known without reading the photos is tried: ranges, the network's
-    shapes, optimizer, augmentation, and whether folders and tables exist.
+    What can be known without reading the photos is tried: the settings, but for this
+    machine's devices, and whether folders and tables exist.
     """
     names: dict[str, str] = {}
     settings: dict[str, str] = {}
@@ -88,10 +86,9 @@ def check_cells(cells: "Sequence[grid.Cell]") -> None:
                 )
             seen[key] = cell.title
     faults = []
-    shapes: set[Any] = set()
     for cell in cells:
         try:
-            _check(cell.config, shapes)
+            _check(cell.config)
         except (ValueError, TypeError, OSError, ImportError) as error:
             faults.append(f"{cell.title}: {error}")
     if faults:
@@ -103,24 +100,8 @@ def check_cells(cells: "Sequence[grid.Cell]") -> None:
         )
 
 
-def _check(config: config_lib.TrainConfig, shapes: set[Any]) -> None:
-    config.validate()
-    backbone = checkpoint.create_backbone(config)
-    if backbone not in shapes:
-        backbone.shapes()
-        shapes.add(backbone)
-    optim.create(config)
-    inputs.augmentations(config)
-    for name, known in (
-        ("source", inputs.SOURCES),
-        ("crop", alignment.CROPS),
-        ("loss", head.LOSSES),
-    ):
-        if getattr(config, name) not in known:
-            raise ValueError(
-                f"unknown {name} {getattr(config, name)!r}; expected one of "
-                f"{', '.join(known)}"
-            )
+def _check(config: config_lib.TrainConfig) -> None:
+    config.validate(here=False)
     if config.source == "folder" and not os.path.isdir(config.data_dir):
         raise FileNotFoundError(f"no folder of photos at {config.data_dir!r}")
     if config.landmarks and not os.path.isfile(config.landmarks):

@@ -18,6 +18,7 @@ import tqdm
 from maskarc import landmarks
 from maskarc.ablation import figures, grid, held_out, naming, records, table, worker
 from maskarc.train import config as config_lib
+from maskarc.train import lock
 
 _WORKER = (sys.executable, "-m", "maskarc.ablation.worker")
 # Signals that ask a run to stop; it is gone on with next time.
@@ -54,10 +55,30 @@ def perform(
 
     Raises:
       ValueError: a run folder holds a run with other settings; nothing was started.
+      lock.BusyError: another ablation is using the folder.
       FileNotFoundError, ImportError: as the landmark back ends raise them.
     """
     workdir = pathlib.Path(workdir)
-    chosen = whole.runs() if runs is None else list(runs)
+    with lock.held(workdir / "ablation.lock"):
+        return _perform(
+            whole,
+            workdir,
+            whole.runs() if runs is None else list(runs),
+            jobs=jobs,
+            retry_failed=retry_failed,
+            progress=progress,
+        )
+
+
+def _perform(
+    whole: grid.Grid,
+    workdir: pathlib.Path,
+    chosen: list[grid.Run],
+    *,
+    jobs: int,
+    retry_failed: bool,
+    progress: bool,
+) -> list[table.Row]:
     _check_folders(chosen, workdir)
     tasks = prepare(whole, workdir, progress=progress)
     folders = []

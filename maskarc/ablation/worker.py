@@ -17,7 +17,7 @@ from absl import flags, logging
 
 from maskarc import files, inference
 from maskarc.ablation import held_out, naming, records
-from maskarc.train import interruption, loop
+from maskarc.train import interruption, lock, loop
 
 # Exit code of a run that was asked to stop and can be gone on with.
 INTERRUPTED = 3
@@ -30,13 +30,15 @@ def perform(folder: pathlib.Path, *, progress: bool = True) -> bool:
     error.
 
     Returns:
-      False where the training was asked to stop before its end.
+      False where the training was asked to stop before its end, or another process is
+      at it: it can be gone on with.
     """
     try:
         task = records.Task.read(folder)
         loop.train(task.config, folder, progress=progress)
         scores = _score(folder, task, progress=progress)
-    except interruption.Interrupted:
+    except (interruption.Interrupted, lock.BusyError) as stopped:
+        print(stopped, file=sys.stderr)
         return False
     except Exception as error:
         traceback.print_exc()

@@ -45,6 +45,8 @@ def run(
         if interruption.came or isinstance(error, KeyboardInterrupt):
             interruption.came = True
             code = INTERRUPTED
+            if isinstance(error, KeyboardInterrupt) and str(error):
+                interruption.message = str(error)  # it knows better what is kept
         elif isinstance(error, expected):
             print(f"error: {error}", file=sys.stderr)
             code = 1

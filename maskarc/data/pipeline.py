@@ -5,7 +5,13 @@ step alone. So the position of a run is one number, the step; resuming is a slic
 and neither depends on how many threads or worker processes read.
 """
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from multiprocessing import resource_tracker
 from typing import Any
 
 import numpy as np
@@ -83,8 +89,10 @@ def iterate(
     start: int = 0,
     read_threads: int = 2,
     worker_count: int = 0,
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Iterates over the batches from number `start` on, reading ahead.
+
+    Close it after use: worker processes are stopped then.
 
     Args:
       dataset: from `batches`.
@@ -98,7 +106,43 @@ def iterate(
     )
     iterable = dataset[start:].to_iter_dataset(ahead)
     if worker_count > 0:
-        iterable = iterable.mp_prefetch(
-            grain.MultiprocessingOptions(num_workers=worker_count)
-        )
-    return iter(iterable)
+        workers = grain.MultiprocessingOptions(num_workers=worker_count)
+        iterable = iterable.mp_prefetch(workers, _obey_parent)
+    with contextlib.closing(iter(iterable)) as iterator:
+        with _workers_spared() if worker_count > 0 else contextlib.nullcontext():
+            first = next(iterator)
+        yield first
+        yield from iterator
+
+
+@contextlib.contextmanager
+def _workers_spared() -> Iterator[None]:
+    """Keeps Ctrl-C from processes that are started meanwhile, until `_obey_parent`.
+
+    They inherit what is blocked here; this process's other threads take the signal.
+    """
+    # It unblocks the signal when it is started.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _obey_parent(index: int, count: int) -> None:
+    """In a worker: ends with the process that it reads for, and not before.
+
+    A terminal's Ctrl-C reaches workers as well, but it is for that process to stop
+    them; and nothing else would end them where it is killed.
+    """
+    del index, count
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -32,13 +32,15 @@ def curricularface_update(
       rate: α.
 
     Returns:
-      float32[], for `curricularface_logits` of the same batch and the next update.
+      float32[], for `curricularface_logits` of the same batch and the next update; t
+      where there is no example.
 
     >>> curricularface_update(0.0, jnp.array([0.2, 0.4]))
     Array(0.003, dtype=float32)
     """
-    mean = numerics.widen(target_cosines).mean()
-    return jax.lax.stop_gradient((1 - rate) * numerics.widen(progress) + rate * mean)
+    progress, cosines = numerics.widen(progress), numerics.widen(target_cosines)
+    mean = cosines.mean() if cosines.size else progress
+    return jax.lax.stop_gradient((1 - rate) * progress + rate * mean)
 
 
 def curricularface_logits(
@@ -115,8 +117,8 @@ def adaface_update(
 
     Args:
       statistics: the old ones.
-      norms: float[...], lengths of the embeddings, at least two; taken within
-        [0.001, 100].
+      norms: float[...], lengths of the embeddings; taken within [0.001, 100]. One has
+        no deviation and leaves σ as it is; none leaves both.
       rate: α.
 
     Returns:
@@ -126,7 +128,8 @@ def adaface_update(
     Array(19.91, dtype=float32)
     """
     norms = _bounded(norms)
-    mean, deviation = norms.mean(), norms.std(ddof=1)
+    mean = norms.mean() if norms.size else statistics.mean
+    deviation = norms.std(ddof=1) if norms.size > 1 else statistics.deviation
     return jax.lax.stop_gradient(
         NormStatistics(
             mean=(1 - rate) * statistics.mean + rate * mean,

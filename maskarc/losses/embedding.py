@@ -1,8 +1,8 @@
 """Losses on embeddings and prototypes themselves, one value an example.
 
 They are added to a classification loss, or replace it. All accept any leading axes
-unless they say otherwise, compute in float32, and raise ValueError for shapes that do
-not match.
+unless they say otherwise, also of length 0, compute in float32, and raise ValueError
+for shapes that do not match.
 """
 
 import math
@@ -151,8 +151,9 @@ def batch_hard_triplet_loss(
     distances = _distances(x)
     is_same = labels[:, None] == labels[None, :]
     is_self = jnp.eye(len(labels), dtype=bool)
-    farthest = jnp.max(jnp.where(is_same & ~is_self, distances, -jnp.inf), axis=1)
-    nearest = jnp.min(jnp.where(is_same, jnp.inf, distances), axis=1)
+    others = jnp.where(is_same & ~is_self, distances, -jnp.inf)
+    farthest = jnp.max(others, axis=1, initial=-jnp.inf)
+    nearest = jnp.min(jnp.where(is_same, jnp.inf, distances), axis=1, initial=jnp.inf)
     is_complete = jnp.isfinite(farthest) & jnp.isfinite(nearest)
     gap = jnp.where(is_complete, farthest, 0) - jnp.where(is_complete, nearest, 0)
     loss = jax.nn.softplus(gap) if margin is None else jnp.maximum(gap + margin, 0)
@@ -348,13 +349,13 @@ def similarity_distillation_loss(
         ℓ[i] = mean_{j ≠ i} (cos(s[i], s[j]) − cos(t[i], t[j]))²
 
     Args:
-      student: float[B, D], B ≥ 2; use `jax.vmap` for more axes.
+      student: float[B, D]; use `jax.vmap` for more axes.
       teacher: float[B, E], without gradient.
       where: bool[B], of which examples the teacher has something to say; the others
         are compared with none, and have loss 0.
 
     Returns:
-      float32[B].
+      float32[B]; 0 for an example that is compared with none.
 
     >>> similarity_distillation_loss(jnp.eye(2), jnp.ones((2, 3))).round(3)
     Array([1., 1.], dtype=float32)
@@ -365,13 +366,15 @@ def similarity_distillation_loss(
     shapes = jnp.shape(student), jnp.shape(teacher)
     if len(shapes[0]) != 2 or len(shapes[1]) != 2 or shapes[0][0] != shapes[1][0]:
         raise ValueError(f"expected student [B, D] and teacher [B, E], got {shapes}")
-    if shapes[0][0] < 2:
-        raise ValueError("expected two examples or more")
-    gap = margins.cosine_logits(student, student) - margins.cosine_logits(
-        *[jax.lax.stop_gradient(jnp.asarray(teacher))] * 2
-    )
+    teacher = jax.lax.stop_gradient(jnp.asarray(teacher))
+    gap = _similarities(student) - _similarities(teacher)
     is_compared = ~jnp.eye(len(gap), dtype=bool)
     if where is not None:
         is_compared &= jnp.asarray(where)[:, None] & jnp.asarray(where)[None, :]
     total = jnp.sum(jnp.where(is_compared, gap * gap, 0), axis=1)
     return total / jnp.maximum(is_compared.sum(axis=1), 1)
+
+
+def _similarities(embeddings: ArrayLike) -> jax.Array:
+    """Cosines [B, B] of the rows, also of none."""
+    return margins.unit_cosines(numerics.normalize(embeddings), embeddings)

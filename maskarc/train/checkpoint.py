@@ -287,17 +287,7 @@ def best_step(folder: str | os.PathLike[str]) -> int:
 
 def create_backbone(config: config_lib.TrainConfig) -> models.Backbone:
     """The backbone that a configuration describes, by the options that it has."""
-    wanted = {
-        "image_size": config.image_size,
-        "embed_dim": config.embed_dim,
-        "width": config.width,
-        "stem": config.stem,
-        "dropout": config.dropout,
-        "dtype": config.precision,
-    }
-    known = models.options_of(config.model)
-    options = {name: value for name, value in wanted.items() if name in known}
-    return models.create(config.model, **options)
+    return models.create(config.model, **config.model_options())
 
 
 class _Misfit(ValueError):

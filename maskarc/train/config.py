@@ -3,7 +3,15 @@
 import dataclasses
 import json
 import pathlib
+import typing
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import jax
+
+from maskarc import files, models
+from maskarc.masks import mixture
+from maskarc.train import head, ranges
 
 # Fields that may change when a run is taken up again: they do not change the result.
 # But for rounding, where devices are others.
@@ -24,30 +32,8 @@ FREE_ON_RESUME = frozenset(
     }
 )
 
-_COUNTS = (
-    "batch_size",
-    "accumulate",
-    "log_every",
-    "checkpoint_every",
-    "keep",
-    "sub_centers",
-    "class_shards",
-)
-_SHARES = (
-    "mask_probability",
-    "mask_size_jitter",
-    "mask_shift_jitter",
-    "class_sample",
-    "ema_decay",
-    "quality_jitter",
-)
 # Weights of the loss's parts.
 PARTS = ("classification", "consistency", "distillation", "similarity_distillation")
-_CHOICES = {
-    "precision": ("float32", "bfloat16", "float16"),
-    "head_form": ("dense", "blockwise"),
-    "parallel": ("jit", "pmap"),
-}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -220,47 +206,150 @@ class TrainConfig:
         """How many images go through the network a step."""
         return self.batch_size * (2 if self.pairs else 1)
 
-    def validate(self) -> None:
-        """Raises ValueError for values out of range, which flags may have set."""
-        for name in _COUNTS:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be ≥ 1, got {getattr(self, name)}")
-        for name in _SHARES:
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        for name, valid in _CHOICES.items():
-            if getattr(self, name) not in valid:
-                raise ValueError(
-                    f"unknown {name} {getattr(self, name)!r}; expected one of "
-                    f"{', '.join(valid)}"
-                )
-        if self.batch_size % self.accumulate:
-            raise ValueError(
-                f"batch_size {self.batch_size} must be a multiple of accumulate "
-                f"{self.accumulate}"
-            )
-        if self.parallel == "pmap" and self.class_shards > 1:
-            raise ValueError("pmap splits no classes: use parallel='jit'")
-        self._validate_parts()
-        if self.verify_pairs and not self.verify_images:
-            raise ValueError("verify_pairs needs verify_images, the folder of photos")
+    def model_options(self) -> dict[str, Any]:
+        """The keyword arguments of the model, of those that it takes."""
+        wanted = {
+            "image_size": self.image_size,
+            "embed_dim": self.embed_dim,
+            "width": self.width,
+            "stem": self.stem,
+            "dropout": self.dropout,
+            "dtype": self.precision,
+        }
+        known = models.options_of(self.model)
+        return {name: value for name, value in wanted.items() if name in known}
 
-    def _validate_parts(self) -> None:
-        weights = {name: getattr(self, name) for name in PARTS}
-        if min(weights.values()) < 0 or not any(weights.values()):
-            raise ValueError(f"expected weights ≥ 0, one of them > 0, got {weights}")
-        if self.consistency and not self.pairs:
-            raise ValueError("consistency is of pairs: set pairs=True")
-        needs_teacher = self.distillation or self.similarity_distillation
-        if (needs_teacher or self.prototypes_from_teacher) and not self.teacher:
+    def validate(self, *, here: bool = True) -> None:
+        """Refuses values that cannot be trained with, before any work is done.
+
+        Args:
+          here: whether it is to be trained on this machine, with its devices.
+
+        Raises:
+          ValueError: values of another type or out of range (`ranges`), or that do not
+            go together; says the field, what is expected and what came.
+          FileNotFoundError: a mask database that does not exist.
+        """
+        hints = typing.get_type_hints(type(self))
+        fields = {name: getattr(self, name) for name in hints}
+        _raise_any(ranges.faults(fields, hints))
+        if here and self.devices > jax.device_count():
             raise ValueError(
-                "distillation, similarity_distillation and prototypes_from_teacher "
-                "need a teacher"
+                f"devices: expected at most the {jax.device_count()} that there are, "
+                f"got {self.devices}"
             )
-        if self.prototypes_from_teacher and self.sub_centers > 1:
-            raise ValueError("prototypes_from_teacher gives one a class: sub_centers=1")
-        if self.similarity_distillation and self.batch_size // self.accumulate < 2:
-            raise ValueError("similarity_distillation compares two photos or more")
+        devices = self.devices or (jax.device_count() if here else 1)
+        _raise_any(self._conflicts(devices, is_known=here or self.devices > 0))
+        try:
+            mixture.parse(self.masks)
+        except ValueError as error:
+            raise ValueError(f"masks: {error}") from error
+        try:
+            _, stats = models.create(self.model, **self.model_options()).shapes()
+        except ValueError as error:
+            raise ValueError(f"model {self.model}: {error}") from error
+        if stats:
+            _raise_any(self._norm_conflicts(devices))
+
+    def _conflicts(self, devices: int, *, is_known: bool) -> Iterator[str]:
+        """What does not go together, a sentence each."""
+        margins = head.LOSSES[self.loss].margins
+        weights = {name: getattr(self, name) for name in PARTS}
+        needs_teacher = (
+            self.distillation
+            or self.similarity_distillation
+            or self.prototypes_from_teacher
+        )
+        is_pmap = self.parallel == "pmap"
+        share = self.accumulate * (devices if is_pmap else 1)
+        at_once, least = self.images_a_step // share, head.LOSSES[self.loss].least
+        each = self.batch_photos_per_identity
+        rules = (
+            (
+                not ranges.contains(margins, self.margin),
+                f"margin: expected a number in {margins} with loss {self.loss}, got "
+                f"{self.margin}",
+            ),
+            (
+                0 < self.steps < self.warmup_steps,
+                f"warmup_steps: expected at most steps, {self.steps}, got "
+                f"{self.warmup_steps}",
+            ),
+            (
+                list(self.decay_at) != sorted(set(self.decay_at)),
+                f"decay_at: expected ascending shares, got {self.decay_at}",
+            ),
+            (
+                each and self.batch_size % each,
+                f"batch_photos_per_identity: expected a divisor of batch_size, "
+                f"{self.batch_size}, got {each}",
+            ),
+            (
+                is_known and devices % self.class_shards,
+                f"class_shards: expected a divisor of the number of devices, "
+                f"{devices}, got {self.class_shards}",
+            ),
+            (
+                self.batch_size % (self.accumulate * devices),
+                f"batch_size: expected a multiple of accumulate × devices = "
+                f"{self.accumulate} × {devices}, got {self.batch_size}",
+            ),
+            (
+                is_pmap and self.class_shards > 1,
+                "pmap splits no classes: use parallel='jit'",
+            ),
+            (
+                is_pmap and self.batch_norm_groups not in (0, 1, devices),
+                f"batch_norm_groups: expected 1 (shared) or 0 (each device's own) "
+                f"under pmap, got {self.batch_norm_groups}",
+            ),
+            (
+                not any(weights.values()),
+                f"expected a weight > 0 among {', '.join(PARTS)}",
+            ),
+            (
+                self.consistency and not self.pairs,
+                "consistency is of pairs: set pairs=True",
+            ),
+            (
+                needs_teacher and not self.teacher,
+                "distillation, similarity_distillation and prototypes_from_teacher "
+                "need a teacher",
+            ),
+            (
+                self.prototypes_from_teacher and self.sub_centers > 1,
+                "prototypes_from_teacher gives one a class: sub_centers=1",
+            ),
+            (
+                self.classification and at_once < least,
+                f"loss {self.loss} takes a statistic of the images that are computed "
+                f"at once: expected {least} or more, got {at_once}; raise batch_size "
+                "or lower accumulate",
+            ),
+            (
+                self.similarity_distillation and self.batch_size // share < 2,
+                "similarity_distillation compares photos that are computed at once: "
+                f"expected 2 or more, got {self.batch_size // share}; raise "
+                "batch_size or lower accumulate",
+            ),
+            (
+                self.verify_pairs and not self.verify_images,
+                "verify_pairs needs verify_images, the folder of photos",
+            ),
+        )
+        return (message for is_wrong, message in rules if is_wrong)
+
+    def _norm_conflicts(self, devices: int) -> Iterator[str]:
+        """Of BatchNorm, which sees a part of what is computed at once."""
+        images = self.images_a_step // self.accumulate
+        groups = self.batch_norm_groups or devices
+        if images % groups or images // groups < 2:
+            yield (
+                "BatchNorm takes statistics of 2 images or more: expected "
+                f"{groups} groups (batch_norm_groups) to share {images} images (of "
+                f"batch_size {self.batch_size} and accumulate {self.accumulate}) "
+                "equally, and 2 or more in each"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
@@ -273,6 +362,11 @@ class TrainConfig:
         if unknown := set(fields) - known:
             raise ValueError(f"unknown configuration fields: {sorted(unknown)}")
         return cls(**{name: _hashable(value) for name, value in fields.items()})
+
+
+def _raise_any(faults: Iterable[str]) -> None:
+    if told := "; ".join(faults):
+        raise ValueError(told)
 
 
 def _hashable(value: Any) -> Any:
@@ -288,10 +382,7 @@ def check_same_run(config: TrainConfig, path: pathlib.Path) -> None:
     """
     fields = config.to_json()
     if not path.exists():
-        # Moved when it is whole: a kill in between must not leave half of it.
-        aside = path.with_suffix(".json.new")
-        aside.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
-        aside.replace(path)
+        files.write_bytes(path, f"{json.dumps(fields, indent=2)}\n".encode())
         return
     # Fields that have come since: as they were by default.
     defaults = TrainConfig().to_json()

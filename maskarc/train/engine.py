@@ -50,12 +50,12 @@ def create(
     """Builds and compiles what a configuration describes, for the devices there are.
 
     Args:
-      config: of the run.
+      config: of the run, valid.
       num_classes: identities of its source.
       target_dim: size of the teacher's embeddings; 0 without a teacher.
 
     Raises:
-      ValueError: the devices do not divide the batch, or unknown names.
+      ValueError: a teacher of another size, or what several processes cannot do.
       memory.TooLargeError: a step does not fit into the devices' memory.
     """
     if config.distillation and target_dim not in (0, config.embed_dim):
@@ -65,7 +65,6 @@ def create(
         )
     devices = _devices(config.devices)
     mesh = parallel.create_mesh(config.class_shards, devices)
-    parallel.check_batch(config.batch_size, config.accumulate, mesh)
     is_pmap = config.parallel == "pmap"
     trainer = step_lib.Trainer(
         backbone=_backbone(config, mesh.size, is_pmap),
@@ -115,12 +114,9 @@ def create(
 
 def _devices(count: int) -> list[Any]:
     """The first so many devices, or all."""
-    devices = jax.devices()
-    if not 0 <= count <= len(devices):
-        raise ValueError(f"there are {len(devices)} devices, not {count}")
     if count and jax.process_count() > 1:
         raise ValueError("several processes use all of their devices: leave devices=0")
-    return devices[: count or None]
+    return jax.devices()[: count or None]
 
 
 def _backbone(
@@ -133,10 +129,5 @@ def _backbone(
     )
     if not is_pmap:
         return dataclasses.replace(backbone, norm_groups=groups)
-    if groups not in (1, devices):
-        raise ValueError(
-            f"under pmap batch_norm_groups is 1 (shared) or 0 (each device's own), got "
-            f"{groups}"
-        )
     shared = groups == 1 and devices > 1
     return dataclasses.replace(backbone, norm_axis=pmap.AXIS if shared else None)

@@ -42,6 +42,8 @@ class Loss:
       arguments: (statistics, examples, margin, key) → further arguments of `logits`.
       penalty: examples → float32[B], added to the loss.
       needs_own: whether `Examples.own` is read, which costs a little in blocks.
+      margins: the interval in which its margin lies, such as "[0, 1)".
+      least: examples that its statistics take.
     """
 
     logits: Callable[..., jax.Array]
@@ -52,6 +54,8 @@ class Loss:
     arguments: Callable[..., tuple[Any, ...]] = lambda *_: ()
     penalty: Callable[[Examples], jax.Array] | None = None
     needs_own: bool = False
+    margins: str = "[0, 3.14159]"
+    least: int = 1
 
 
 def _elastic(_, examples: Examples, margin: float, key: jax.Array) -> tuple[Any, ...]:
@@ -63,8 +67,8 @@ LOSSES = {
     "norm_softmax": Loss(
         logits=lambda *a, margin, scale: losses.norm_softmax_logits(*a, scale=scale)
     ),
-    "sphereface": Loss(logits=losses.sphereface_logits),
-    "cosface": Loss(logits=losses.cosface_logits),
+    "sphereface": Loss(logits=losses.sphereface_logits, margins="[1, 100]"),
+    "cosface": Loss(logits=losses.cosface_logits, margins="[0, 2]"),
     "arcface": Loss(logits=losses.arcface_logits),
     "arcface_straight_through": Loss(
         logits=functools.partial(losses.arcface_logits, straight_through=True)
@@ -75,6 +79,7 @@ LOSSES = {
         start=losses.adaface_init,
         update=lambda statistics, x: losses.adaface_update(statistics, x.norms),
         arguments=lambda statistics, x, *_: (x.norms, statistics),
+        least=2,
     ),
     "curricularface": Loss(
         logits=losses.curricularface_logits,

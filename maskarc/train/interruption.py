@@ -1,5 +1,6 @@
 """Signals: a run that is told to stop finishes its step, saves and goes."""
 
+import pathlib
 import signal
 import threading
 from types import FrameType
@@ -26,8 +27,23 @@ class Interrupted(Exception):
         self.signal_number = signal_number
 
 
+def told_at_once(workdir: pathlib.Path) -> str:
+    """What to say of a run that ended at once, without saving."""
+    folder = workdir / "checkpoints"
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if steps := [int(name) for name in names if name.isdigit()]:
+        return (
+            f"interrupted; the checkpoint of step {max(steps)} is whole: repeat the "
+            "command to go on from it"
+        )
+    return (
+        "interrupted before the first checkpoint; repeat the command to begin again "
+        "(landmarks that were found are kept)"
+    )
+
+
 class Listener:
-    """Notes SIGTERM and SIGINT while it is open; a second SIGINT acts at once.
+    """Notes SIGTERM and SIGINT while it is open; each SIGINT after that acts at once.
 
     With several processes all stop after the same step, whichever was told.
 
@@ -53,7 +69,7 @@ class Listener:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.received == signal.SIGINT and number == signal.SIGINT:
+        if self.received and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = number
 

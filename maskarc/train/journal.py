@@ -9,15 +9,8 @@ import jax
 import tqdm
 
 from maskarc.train import config as config_lib
-from maskarc.train import metrics, optim
+from maskarc.train import divergence, metrics, optim
 from maskarc.train import step as step_lib
-
-# Steps one after another without a finite gradient; float16's scale takes some.
-_PATIENCE = 20
-
-
-class DivergedError(FloatingPointError):
-    """The gradient is no longer finite; the message says what to do."""
 
 
 class Journal:
@@ -69,7 +62,7 @@ class Journal:
         """Notes a step that has been started; every `log_every`-th becomes a row.
 
         Raises:
-          DivergedError: as `settle`.
+          divergence.DivergedError: as `settle`.
         """
         self.settle()
         if step % self._config.log_every == 0 or step == self._config.steps:
@@ -80,19 +73,12 @@ class Journal:
         """Writes the row that was noted last, if it is not yet written.
 
         Raises:
-          DivergedError: many steps one after another had no finite gradient.
+          divergence.DivergedError: as `divergence.check_step`; the row is written.
         """
         if self._pending is None:
             return
         (step, values), self._pending = self._pending, None
         row = {name: float(v) for name, v in jax.device_get(values).items()}
-        if row["skipped"] >= _PATIENCE:
-            raise DivergedError(
-                f"the loss is {row['loss']} and the gradient's norm "
-                f"{row['gradient_norm']} at step {step}, and {row['skipped']:.0f} "
-                "steps changed nothing for that: lower learning_rate or raise "
-                "warmup_steps, in another workdir. Earlier checkpoints stay."
-            )
         before, then = self._last
         self._last = step, time.monotonic()
         row["learning_rate"] = float(self._schedule(step - 1))
@@ -104,6 +90,8 @@ class Journal:
             f"loss {row['loss']:.3f}, accuracy {row['accuracy']:.1%}, "
             f"{row['images_per_second']:.0f} images/s"
         )
+        is_last = step == self._config.steps
+        divergence.check_step(self._config, step, row, is_last=is_last)
 
     def score(self, step: int, values: Mapping[str, float]) -> None:
         """Writes a row of what was measured at a checkpoint, if anything was.

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import contextlib
 import os
 import pathlib
 
@@ -10,11 +11,13 @@ from maskarc.evaluation import plots
 from maskarc.train import (
     checkpoint,
     distributed,
+    divergence,
     engine,
     initial,
     inputs,
     interruption,
     journal,
+    lock,
     memory,
     profiling,
     run_folder,
@@ -49,13 +52,33 @@ def train(
 
     Raises:
       ValueError: the folder holds a run with other settings, or values out of range.
+      lock.BusyError: another run is using the folder.
       memory.TooLargeError: the batch does not fit; the message says what to change.
       checkpoint.CheckpointError: the checkpoint does not fit.
-      journal.DivergedError: many steps one after another had no finite gradient.
+      divergence.DivergedError: the run learns nothing for numbers that are not finite.
       interruption.Interrupted: SIGTERM or SIGINT came; the state is saved.
+      KeyboardInterrupt: SIGINT came before the first step, or once more; says which
+        checkpoint is the last.
     """
     config.validate()
     workdir = pathlib.Path(workdir)
+    # Of several processes the first keeps others out.
+    is_first = jax.process_index() == 0
+    alone = lock.held(workdir / "run.lock") if is_first else contextlib.nullcontext()
+    try:
+        with alone:
+            return _train(config, workdir, progress=progress, profile=profile)
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(interruption.told_at_once(workdir)) from stopped
+
+
+def _train(
+    config: config_lib.TrainConfig,
+    workdir: pathlib.Path,
+    *,
+    progress: bool,
+    profile: bool,
+) -> step_lib.TrainState:
     run_folder.prepare(config, workdir)
     source = distributed.first_alone(
         lambda: inputs.create_source(config, workdir, progress=progress)
@@ -77,24 +100,26 @@ def train(
         )
     )
     with (
+        interruption.Listener(config.log_every) as listener,
         checkpoint.Checkpoints(
             workdir / "checkpoints",
             num_classes=source.num_classes,
             keep=config.keep,
             tracks_best=verifier is not None,
         ) as saved,
-        interruption.Listener(config.log_every) as listener,
         memory.explained(config),
     ):
         state = _first_state(config, ready, saved, teaching)
+        divergence.check_state(config, state)
         start = int(state.step)
-        batches = pipeline.iterate(
+        read = pipeline.iterate(
             dataset,
             start=start,
             read_threads=config.read_threads,
             worker_count=config.worker_count,
         )
         with (
+            contextlib.closing(read) as batches,
             journal.Journal(config, workdir, start=start, progress=progress) as shown,
             profiling.Profile(workdir / "profile" if profile else None) as traced,
         ):
@@ -108,13 +133,17 @@ def train(
                 if not (is_due or told):
                     continue
                 shown.settle()
+                divergence.check_state(config, state)
                 score = {} if verifier is None or told else verifier.score(state)
                 shown.score(step, score)
                 saved.save(state, config, score)
-                if told:
+                # Once more: to score takes a while.
+                if told := told or listener.agreed(step):
                     raise interruption.Interrupted(told, step)
         if config.steps == 0:
             saved.save(state, config)
+    if listener.received:
+        raise interruption.Interrupted(listener.received, config.steps)
     if config.steps and jax.process_index() == 0:
         plots.training_curves(workdir / "curves.png", workdir / "metrics.csv")
     return state

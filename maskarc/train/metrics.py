@@ -1,6 +1,7 @@
 """Where a run's metrics go: a CSV file and TensorBoard."""
 
 import csv
+import io
 import math
 import pathlib
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from maskarc import extras
 
 with extras.needed("train"):
     import tensorboardX
+
+from maskarc import files
 
 FIELDS = (
     "step",
@@ -37,14 +40,11 @@ class MetricsWriter:
 
     def __init__(self, workdir: pathlib.Path, *, resume_step: int = 0):
         path = workdir / "metrics.csv"
-        kept = _rows_until(path, resume_step)
-        # Written aside and moved: a kill in between must not lose the rows of before.
-        aside = path.with_suffix(".csv.new")
-        with aside.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, FIELDS)
-            table.writeheader()
-            table.writerows(kept)
-        aside.replace(path)
+        kept = io.StringIO(newline="")
+        table = csv.DictWriter(kept, FIELDS)
+        table.writeheader()
+        table.writerows(_rows_until(path, resume_step))
+        files.write_bytes(path, kept.getvalue().encode())
         self._file = path.open("a", newline="", encoding="utf-8")
         self._csv = csv.DictWriter(self._file, FIELDS)
         self._events = tensorboardX.SummaryWriter(

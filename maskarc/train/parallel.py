@@ -44,15 +44,6 @@ def create_mesh(class_shards: int = 1, devices: list[Any] | None = None) -> Mesh
     return Mesh(np.array(devices).reshape(-1, class_shards), ("data", "classes"))
 
 
-def check_batch(batch_size: int, accumulate: int, mesh: Mesh) -> None:
-    """Raises ValueError unless each part of a batch can be split over the devices."""
-    if batch_size % (accumulate * mesh.size):
-        raise ValueError(
-            f"batch_size {batch_size} must be a multiple of accumulate × devices = "
-            f"{accumulate} × {mesh.size}"
-        )
-
-
 def shardings(mesh: Mesh, state: Any) -> Any:
     """Where each array of a state lies, by `RULES`.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from maskarc import files
 from maskarc.evaluation import provenance
 from maskarc.train import config as config_lib
 
@@ -25,8 +26,9 @@ def prepare(config: config_lib.TrainConfig, workdir: pathlib.Path) -> None:
     workdir.mkdir(parents=True, exist_ok=True)
     config_lib.check_same_run(config, workdir / "config.json")
     # A line a start: a run may be taken up elsewhere, with other versions.
-    with (workdir / "environment.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(environment()) + "\n")
+    path = workdir / "environment.jsonl"
+    before = path.read_bytes() if path.exists() else b""
+    files.write_bytes(path, before + f"{json.dumps(environment())}\n".encode())
 
 
 def environment() -> dict[str, Any]:

@@ -193,6 +193,7 @@ class Trainer:
             # Means are over those whose person is known; the others have loss 0.
             is_known = labels >= 0
             known = jnp.maximum(jnp.mean(is_known), 1 / len(labels))
+            is_right = is_known & (classified.own >= classified.top)
             parts = self.objective.parts(
                 classified.loss / known,
                 embeddings.reshape(-1, of_each, embeddings.shape[-1]),
@@ -201,8 +202,8 @@ class Trainer:
             loss = self.objective.total(parts)
             metrics = {
                 "loss": loss,
-                "accuracy": jnp.mean(is_known & (classified.own >= classified.top))
-                / known,
+                # Cosines may be fine where the logits are not.
+                "accuracy": jnp.mean(is_right & jnp.isfinite(classified.loss)) / known,
                 "target_cosine": jnp.where(is_known, classified.own, 0).mean() / known,
                 **(parts if set(parts) != {"classification"} else {}),
             }

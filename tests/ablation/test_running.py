@@ -16,7 +16,7 @@ from maskarc import ablation, landmarks
 from maskarc.ablation import records, running
 from maskarc.data import synthetic
 from maskarc.train import config as config_lib
-from maskarc.train import interruption, journal, loop, metrics
+from maskarc.train import divergence, interruption, loop, metrics
 
 BASE = config_lib.TrainConfig(
     devices=1,
@@ -122,7 +122,7 @@ def test_failed_runs_are_tried_again_when_asked(done, monkeypatch):
 
     def train(config, workdir, *, progress):
         tried.append(workdir.name)
-        raise (MemoryError("4 GB") if config.seed else journal.DivergedError("nan"))
+        raise (MemoryError("4 GB") if config.seed else divergence.DivergedError("nan"))
 
     monkeypatch.setattr(loop, "train", train)
     rows = ablation.perform(GRID, folder, jobs=0, progress=False, retry_failed=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from maskarc import inference
-from maskarc.train import checkpoint, config, journal, loop, optim
+from maskarc.train import checkpoint, config, divergence, loop, optim
 
 SMALL = config.TrainConfig(
     devices=1,
@@ -117,7 +117,7 @@ def test_learns_a_handful_of_people(tmp_path):
 
 def test_divergence_stops_with_advice(tmp_path):
     hot = dataclasses.replace(SMALL, learning_rate=1e30, warmup_steps=0, steps=30)
-    with pytest.raises(journal.DivergedError, match="lower learning_rate"):
+    with pytest.raises(divergence.DivergedError, match="lower learning_rate"):
         loop.train(hot, tmp_path, progress=False)
 
 

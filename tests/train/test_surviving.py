@@ -4,8 +4,11 @@ import csv
 import dataclasses
 import json
 import logging
+import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -15,12 +18,15 @@ from maskarc import inference
 from maskarc.data import pairs, synthetic
 from maskarc.train import (
     checkpoint,
+    inputs,
     interruption,
     journal,
+    lock,
     loop,
     memory,
     profiling,
     run_folder,
+    validation,
 )
 from tests.train import tiny
 
@@ -196,3 +202,63 @@ def test_a_run_compiles_its_step_and_its_verification_once(people, tmp_path, cap
     ]
     for name in ("step", "embed"):
         assert sum(line.startswith(f"Compiling jit({name})") for line in compiled) == 1
+
+
+def test_ctrl_c_twice_while_it_saves(whole, tmp_path, monkeypatch):
+    """What is on the way is dropped or whole; the message names what there is."""
+    save = checkpoint.Checkpoints.save
+
+    def save_and_press(self, state, *rest):
+        save(self, state, *rest)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoints, "save", save_and_press)
+        with pytest.raises(KeyboardInterrupt, match="of step 3 is whole"):
+            loop.train(SETTINGS, tmp_path, progress=False)
+    state = loop.train(SETTINGS, tmp_path, progress=False)
+    for a, b in zip(
+        jax.tree.leaves(whole.params), jax.tree.leaves(state.params), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_ctrl_c_in_the_verification_saves_that_step(people, tmp_path, monkeypatch):
+    settings = dataclasses.replace(
+        SETTINGS,
+        verify_pairs=str(people / "pairs.csv"),
+        verify_images=str(people),
+        verify_landmarks=str(people / "landmarks.npz"),
+    )
+    score = validation.Verifier.score
+
+    def press_and_score(self, state):
+        signal.raise_signal(signal.SIGINT)
+        return score(self, state)
+
+    monkeypatch.setattr(validation.Verifier, "score", press_and_score)
+    with pytest.raises(interruption.Interrupted, match="after step 3"):
+        loop.train(settings, tmp_path, progress=False)
+    assert checkpoint.best_step(tmp_path) == 3
+
+
+def test_ctrl_c_before_the_first_step(tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inputs, "create_source", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="before the first checkpoint"):
+        loop.train(SETTINGS, tmp_path, progress=False)
+
+
+def test_a_lock_is_for_one_and_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "run.lock"
+    with lock.held(path):
+        with pytest.raises(lock.BusyError, match=f"process {os.getpid()} on"):
+            loop.train(SETTINGS, tmp_path, progress=False)
+        # A process that is started meanwhile does not keep it.
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1)
+    with lock.held(path):
+        pass
+    child.communicate()
