@@ -212,6 +212,7 @@ def test_each_of_the_jobs_has_a_device(workers, tmp_path, monkeypatch):
         "os.environ['CUDA_VISIBLE_DEVICES'] + os.environ['JAX_COMPILATION_CACHE_DIR'])"
     )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
     ablation.perform(GRID, tmp_path, jobs=2, progress=False)
     given = [path.read_text() for path in tmp_path.glob("runs/*/device")]
     compiled = str(tmp_path / "compiled")
