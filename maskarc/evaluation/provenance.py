@@ -15,6 +15,7 @@ import maskarc
 _PACKAGES = (
     "numpy",
     "opencv-python",
+    "opencv-python-headless",
     "pillow",
     "scipy",
     "jax",
