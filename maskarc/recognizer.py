@@ -63,7 +63,7 @@ class Embedded:
     masked: float
     in_masks: np.ndarray
     commonness: float
-    doubt: str
+    doubt: str = ""
 
 
 # Field → column of an .npz, a row a photo.
@@ -104,7 +104,7 @@ class Verification:
     wearing: str
     masked: tuple[float, float]
     face_counts: tuple[int, int]
-    reason: str
+    reason: str = ""
 
 
 class NoFaceError(ValueError):

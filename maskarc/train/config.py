@@ -271,11 +271,6 @@ class TrainConfig:
                 f"{self.margin}",
             ),
             (
-                0 < self.steps < self.warmup_steps,
-                f"warmup_steps: expected at most steps, {self.steps}, got "
-                f"{self.warmup_steps}",
-            ),
-            (
                 list(self.decay_at) != sorted(set(self.decay_at)),
                 f"decay_at: expected ascending shares, got {self.decay_at}",
             ),

@@ -38,7 +38,7 @@ RANGES: dict[str, str] = {
     "dropout": "[0, 1)",
     "batch_norm_groups": "[0, inf)",
     "learning_rates": "[0, inf)",
-    "head_warmup_steps": "[0, 2147483647]",
+    "head_warmup_steps": "[0, 10000000]",
     "scale": "(0, 10000]",
     "sub_centers": "[1, 1000]",
     "class_sample": "(0, 1]",
@@ -58,7 +58,8 @@ RANGES: dict[str, str] = {
     "weight_decay": "[0, inf)",
     "weight_decays": "[0, inf)",
     "ema_decay": "[0, 1)",
-    "warmup_steps": "[0, 2147483647]",
+    # May be more than `steps`: a trial of a few steps is the beginning of a run.
+    "warmup_steps": "[0, 10000000]",
     "decay_at": "(0, 1)",
     "decay_power": "(0, 100]",
     "log_every": "[1, inf)",
