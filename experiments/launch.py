@@ -1,5 +1,6 @@
 """Runs a script's main so that its user meets one clear line, not a traceback."""
 
+import logging as stdlib_logging
 import multiprocessing
 import os
 import signal
@@ -45,6 +46,7 @@ def _parse(argv: list[str]) -> list[str]:
 
 def _reported(main: Callable[[list[str]], None], argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)  # jax and orbax report each step at INFO
+    logging.get_absl_handler().addFilter(_is_news)
     try:
         main(argv)
     except _EXPECTED as error:
@@ -52,3 +54,9 @@ def _reported(main: Callable[[list[str]], None], argv: list[str]) -> None:
     except interruption.Interrupted as stopped:
         _tell(str(stopped))
         sys.exit(128 + stopped.signal_number)
+
+
+def _is_news(record: stdlib_logging.LogRecord) -> bool:
+    """Leaves out what orbax's threads log by the hundred lines, and raise as well."""
+    is_error = record.levelno >= stdlib_logging.ERROR
+    return not is_error or not ("orbax" in record.pathname or record.name == "asyncio")
