@@ -1,5 +1,6 @@
 """Runs a script's main so that its user meets one clear line, not a traceback."""
 
+import logging as stdlib_logging
 import multiprocessing
 import os
 import signal
@@ -37,6 +38,7 @@ def _parse(argv: list[str]) -> list[str]:
 
 def _reported(main: Callable[[list[str]], None], argv: list[str], kept: str) -> None:
     logging.set_verbosity(logging.WARNING)  # jax and orbax report each step at INFO
+    logging.get_absl_handler().addFilter(_is_news)
 
     def work() -> None:
         try:
@@ -53,3 +55,9 @@ def _reported(main: Callable[[list[str]], None], argv: list[str], kept: str) -> 
             child.terminate()
         os._exit(code)
     sys.exit(code)
+
+
+def _is_news(record: stdlib_logging.LogRecord) -> bool:
+    """Leaves out what orbax's threads log by the hundred lines, and raise as well."""
+    is_error = record.levelno >= stdlib_logging.ERROR
+    return not is_error or not ("orbax" in record.pathname or record.name == "asyncio")

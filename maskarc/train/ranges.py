@@ -11,7 +11,6 @@ from typing import Any
 
 from maskarc import alignment, models
 from maskarc.evaluation import protocol
-from maskarc.landmarks import registry
 from maskarc.models import resnet
 from maskarc.train import head
 
@@ -75,7 +74,6 @@ ELSEWHERE = frozenset({"margin"})
 # listed; a test holds them equal.
 NAMES: dict[str, Collection[str]] = {
     "source": ("folder", "recordio", "shards", "synthetic", "tfds"),
-    "detector": registry.DETECTORS,
     "model": models.MODELS,
     "crop": alignment.CROPS,
     "stem": resnet.STEMS,
@@ -87,9 +85,6 @@ NAMES: dict[str, Collection[str]] = {
     "schedule": ("steps", "cosine", "polynomial", "constant"),
     "verify_masked": protocol.MASKED_SIDES,
 }
-
-# Names that may be left empty.
-OPTIONAL = frozenset({"detector"})
 
 # Fields that are a regular expression.
 PATTERNS = frozenset({"freeze"})
@@ -140,8 +135,7 @@ def _unmet(name: str, value: Any, hint: Any) -> str:
 def _unmet_text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         return "text"
-    is_empty = name in OPTIONAL and not value
-    if name in NAMES and value not in NAMES[name] and not is_empty:
+    if name in NAMES and value not in NAMES[name]:
         return f"one of {', '.join(NAMES[name])}"
     if name in PATTERNS and (fault := _pattern_fault(value)):
         return f"a regular expression ({fault})"

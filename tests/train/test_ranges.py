@@ -61,7 +61,6 @@ UNKNOWN = {
     "precision": "bfloat16",
     "head_form": "blockwise",
     "parallel": "pmap",
-    "detector": "mesh",
     "verify_masked": "second",
 }
 SETTINGS = dataclasses.replace(tiny.SETTINGS, devices=1)
