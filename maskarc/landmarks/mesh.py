@@ -17,6 +17,8 @@ from maskarc import alignment, geometry
 from maskarc.landmarks import layouts, networks, retinaface, search, types
 
 _INPUT_SIZE = 192
+# Engine → the form of the network that it is quick with.
+_NETWORKS = {"opencv": "face_mesh", "onnxruntime": "face_mesh_relu"}
 # Side of the region that the network sees, over the longer side of RetinaFace's box
 # and of the mesh. Chosen for the least scatter under shifts of the region.
 _BOX_SCALE, _MESH_SCALE = 1.3, 1.4
@@ -48,8 +50,7 @@ class MeshDetector:
       max_side: larger photos are scaled down to this many pixels to find faces.
       rotations: whether to look for faces lying on their side or upside down where
         there is none upright.
-      engine: what runs the networks, one of `networks.ENGINES`. onnxruntime is quicker
-        with RetinaFace and slower with the mesh, which OpenCV runs in any case.
+      engine: what runs the networks, one of `networks.ENGINES`.
     """
 
     layout: str = "68"
@@ -78,13 +79,13 @@ class MeshDetector:
             self._finder,
             max_side=self.max_side,
             rotations=self.rotations,
-            second_opinion=lambda view, face: fit_mesh(view, face)[1],
+            second_opinion=lambda view, face: fit_mesh(view, face, self.engine)[1],
         )
         faces = [self._measure(image, face) for face in found]
         return sorted(filter(None, faces), key=lambda face: -face.score)
 
     def _measure(self, image: np.ndarray, face: types.Face) -> types.Face | None:
-        mesh, confidence = fit_mesh(image, face)
+        mesh, confidence = fit_mesh(image, face, self.engine)
         yaw = geometry.fit_pose(face.points, _MEAN_FIVE).yaw
         in_profile = abs(yaw) > _PROFILE_YAW
         missed = in_profile and _distance(mesh, face) > _PROFILE_DISTANCE
@@ -108,7 +109,9 @@ class MeshDetector:
         )
 
 
-def fit_mesh(image: np.ndarray, face: types.Face) -> tuple[np.ndarray, float]:
+def fit_mesh(
+    image: np.ndarray, face: types.Face, engine: str = "opencv"
+) -> tuple[np.ndarray, float]:
     """Measures a face twice: in RetinaFace's box, then where the mesh itself lies.
 
     The second look halves the scatter under shifts of the box; it is dropped where it
@@ -117,12 +120,13 @@ def fit_mesh(image: np.ndarray, face: types.Face) -> tuple[np.ndarray, float]:
     Args:
       image: uint8[H, W, 3], RGB.
       face: a face with layout "5".
+      engine: what runs the network, one of `networks.ENGINES`.
 
     Returns:
       Points float32[468, 3] in the photo's pixels, and the confidence in [0, 1].
     """
-    first = measure_mesh(image, _region_of_box(face))
-    second = measure_mesh(image, _region_of_mesh(first[0]))
+    first = measure_mesh(image, _region_of_box(face), engine)
+    second = measure_mesh(image, _region_of_mesh(first[0]), engine)
     return first if second[1] < min(0.5, first[1]) else second
 
 
@@ -192,12 +196,15 @@ def _region(centre: np.ndarray, side: float, direction: np.ndarray) -> np.ndarra
     return np.column_stack([linear, (_INPUT_SIZE - 1) / 2 - linear @ centre])
 
 
-def measure_mesh(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, float]:
+def measure_mesh(
+    image: np.ndarray, matrix: np.ndarray, engine: str = "opencv"
+) -> tuple[np.ndarray, float]:
     """Runs the mesh network on one region.
 
     Args:
       image: uint8[H, W, 3], RGB.
       matrix: float[2, 3], from the photo to the 192×192 region.
+      engine: what runs the network, one of `networks.ENGINES`.
 
     Returns:
       Points float32[468, 3] in the photo's pixels (depth in the same unit, away from
@@ -205,7 +212,7 @@ def measure_mesh(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, flo
     """
     region = alignment.warp(image, matrix, _INPUT_SIZE)
     blob = (region.transpose(2, 0, 1)[None] / 255).astype(np.float32)
-    found, logit = networks.run("face_mesh", blob)
+    found, logit = networks.run(_NETWORKS[engine], blob, engine=engine)
     mesh = found.reshape(468, 3)
     # Its pixel centres are at integers too: mirrored photos give mirrored points.
     flat = geometry.transform(mesh[:, :2], geometry.invert(matrix))

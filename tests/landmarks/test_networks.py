@@ -25,7 +25,8 @@ def noise(shape: tuple[int, int]) -> np.ndarray:
 
 def test_engines_agree_on_the_mesh():
     pytest.importorskip("onnxruntime")
-    one, other = (networks.run("face_mesh", REGION, engine=e) for e in networks.ENGINES)
+    one = networks.run("face_mesh", REGION, engine="opencv")
+    other = networks.run("face_mesh_relu", REGION, engine="onnxruntime")
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a.ravel(), b.ravel(), atol=1e-3, rtol=1e-4)
 
