@@ -45,7 +45,6 @@ def test_config_trains_two_steps(name, options, tmp_path):
         worker_count=0,
         batch_size=4,
         steps=2,
-        warmup_steps=min(config.warmup_steps, 1),
         log_every=1,
     )
     state = loop.train(small, tmp_path, progress=False)

@@ -33,7 +33,6 @@ def job(tmp_path_factory):
         "--config.width=4",
         "--config.batch_size=8",
         "--config.steps=4",
-        "--config.warmup_steps=1",
     )
     assert done.returncode == 0, done.stderr
     return workdir, json.loads(done.stdout.splitlines()[-1]), done.stderr
