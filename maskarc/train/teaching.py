@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tqdm
 
-from maskarc import inference
+from maskarc import files, inference
 from maskarc.data import crops, sources, taught, transforms
 from maskarc.evaluation import embedded
 from maskarc.train import config as config_lib
@@ -46,9 +46,8 @@ def with_targets(
         rows, _ = embedded.to_unit(rows)
         if not rows.any():
             raise ValueError(f"the teacher {config.teacher} has nothing for any photo")
-        aside = kept.with_suffix(".new.npy")
-        np.save(aside, rows, allow_pickle=False)
-        aside.replace(kept)
+        with files.replaced(kept) as aside, aside.open("wb") as file:
+            np.save(file, rows, allow_pickle=False)
     return taught.Taught(source, kept)
 
 
