@@ -19,3 +19,8 @@ def _end(number: int, frame: FrameType | None) -> None:
 # Python's name of the program while it looks for the module of `python -m`.
 if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
     signal.signal(signal.SIGINT, _end)
+
+from maskarc import extras  # noqa: E402
+
+with extras.needed("train"):
+    import ml_collections  # noqa: F401

@@ -1,8 +1,6 @@
 """Runs a script's main so that its user meets one clear line, not a traceback."""
 
 import logging as stdlib_logging
-import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -50,10 +48,7 @@ def _reported(main: Callable[[list[str]], None], argv: list[str], kept: str) -> 
 
     code = console.run(work, expected=_EXPECTED, kept=kept)
     if code == console.INTERRUPTED:
-        # The interpreter's own end would wait for threads that were given up.
-        for child in multiprocessing.active_children():
-            child.terminate()
-        os._exit(code)
+        console.leave(code)
     sys.exit(code)
 
 

@@ -23,10 +23,13 @@ def enable() -> pathlib.Path | None:
     set_already = jax.config.values["jax_compilation_cache_dir"]
     if set_already or not jax.config.values["jax_enable_compilation_cache"]:
         return None
-    folder = pathlib.Path(platformdirs.user_cache_dir("maskarc"), "xla", _processor())
     try:
+        place = pathlib.Path(platformdirs.user_cache_dir("maskarc"))
+        folder = place / "xla" / _processor()
+        if not folder.is_absolute():  # there is no home folder
+            return None
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):
         return None
     if not os.access(folder, os.W_OK):
         return None

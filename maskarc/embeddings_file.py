@@ -85,8 +85,12 @@ class EmbeddingsFile:
 
     def _read(self, path: pathlib.Path) -> dict[str, tuple[str, recognizer.Embedded]]:
         columns = files.read_npz(path, ("names",))
-        about = json.loads(str(columns.get("about", "{}")))
-        if not about or not set(recognizer.COLUMNS.values()) <= set(columns):
+        try:
+            about = json.loads(str(columns.get("about", "{}")))
+        except ValueError:
+            about = None
+        expected = {"stamps", *recognizer.COLUMNS.values()}
+        if not (about and isinstance(about, dict) and expected <= set(columns)):
             raise ValueError(
                 f"{path} does not say which model made it, or is of another version of "
                 "maskarc; give another output, or remove it"

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 EXTRAS = {
     "train": (
         "training, evaluation and packed sets",
-        ("array_record", "grain", "jinja2", "matplotlib", "tensorboardX"),
+        (
+            *("absl", "array_record", "grain", "jinja2", "matplotlib"),
+            *("ml_collections", "optax", "orbax", "psutil", "tensorboardX"),
+        ),
     ),
     "fast": ("detectors run by onnxruntime", ("onnxruntime",)),
     "heif": ("HEIC photos", ("pillow_heif",)),

@@ -23,6 +23,7 @@ import json
 import os
 import pathlib
 import re
+import stat as stat_lib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -203,32 +204,45 @@ def stamp(path: str | os.PathLike[str]) -> str:
 
 @contextlib.contextmanager
 def replaced(
-    path: str | os.PathLike[str], *, sync: bool = True
+    path: str | os.PathLike[str], *, sync: bool = True, follow: bool = True
 ) -> Iterator[pathlib.Path]:
     """Gives a path to write to; what is there at the end becomes the file.
 
     Missing folders are made. On an error or an interruption nothing is left behind, and
-    the file of before stays.
+    the file of before stays. The new one has its permissions.
 
     Args:
       path: of the file.
       sync: wait until the disk has it, so that the file survives a power cut as well.
+      follow: write the file that a link leads to, and keep the link; else replace it.
 
     Raises:
-      OSError: it cannot be written, such as for lack of space.
+      OSError: it cannot be written, such as for lack of space; it is a pipe or device.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(os.path.realpath(path) if follow else path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(f"{path} is a pipe or a device; expected the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise NotADirectoryError(
             errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename
         ) from error
-    # Of one length, so that it fits where the file's own name is a long one.
+    # Of one length, so that it fits where the file's own name is a long one; and the
+    # same each time, so that what a killed process left behind is written over.
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     aside = path.with_name(f".{digest}.partial")
     try:
+        lock = _open_alone(aside)
+    except BlockingIOError as error:
+        raise OSError(f"{path} is being written by another process") from error
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    try:
         yield aside
+        with contextlib.suppress(OSError):  # there is none, or a disk without them
+            os.chmod(aside, stat_lib.S_IMODE(path.stat().st_mode))
         if sync:
             with aside.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -241,6 +255,31 @@ def replaced(
             is_own = error.filename in (None, str(aside))
             error.filename = str(path) if is_own else error.filename
         raise
+    finally:
+        os.close(lock)
+
+
+def _open_alone(path: pathlib.Path) -> int:
+    """Opens a file, new or left behind, that no other process has open so.
+
+    The system forgets it when the process dies. Where there are no locks it is opened
+    all the same.
+
+    Raises:
+      BlockingIOError: another process has it.
+      OSError: it cannot be made.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise
+    except (ImportError, OSError):
+        pass
+    return file
 
 
 def check_place(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
@@ -265,10 +304,14 @@ class _Tried(Exception):
 
 
 def write_bytes(
-    path: str | os.PathLike[str], data: bytes, *, sync: bool = True
+    path: str | os.PathLike[str],
+    data: bytes,
+    *,
+    sync: bool = True,
+    follow: bool = True,
 ) -> None:
     """Writes a file; see `replaced`."""
-    with replaced(path, sync=sync) as aside:
+    with replaced(path, sync=sync, follow=follow) as aside:
         aside.write_bytes(data)
 
 
@@ -393,7 +436,9 @@ def read_npz(
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: _each_name(file[name], unescaped) for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damage shows in many ways
         raise ValueError(f"{path}: not an .npz of plain arrays: {error}") from error
     if missing := set(expected) - set(arrays):
         raise ValueError(

@@ -47,11 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
       The exit code: 0, 1 for an error, 2 for a wrong command line, 130 for Ctrl-C.
     """
-    parsed = _parser().parse_args(arguments)
-    command = COMMANDS[parsed.command]
-    return console.run(
-        lambda: command.run(parsed), expected=_EXPECTED, kept=command.KEPT
-    )
+    with console.streams():
+        parsed = _parser().parse_args(arguments)
+        command = COMMANDS[parsed.command]
+        code = console.run(
+            lambda: command.run(parsed), expected=_EXPECTED, kept=command.KEPT
+        )
+    if code == console.INTERRUPTED and arguments is None:
+        console.leave(code)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

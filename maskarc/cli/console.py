@@ -1,15 +1,18 @@
 """What every command has to do with the console: characters, a full pipe, Ctrl-C."""
 
+import contextlib
 import io
+import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
-from typing import TextIO
+from typing import Any, NoReturn, TextIO, cast
 
 INTERRUPTED = 130
+_CLOSED = "the standard output is closed, the answer has no place"
 
 
 def run(
@@ -17,9 +20,8 @@ def run(
 ) -> int:
     """Runs a command; expected errors are one line on the error stream.
 
-    Characters that the console cannot show are escaped. A reader that stops reading is
-    no error, an output that cannot be written is one. The first Ctrl-C ends the work
-    orderly, a second one at once.
+    The streams are as in `streams`. The first Ctrl-C ends the work orderly, a second
+    one at once; where it is ignored, as in the background of a script, it stays so.
 
     Args:
       work: prints its answer.
@@ -29,35 +31,50 @@ def run(
     Returns:
       The exit code: 0, 1 for an error, 130 for Ctrl-C.
     """
-    _open_streams()
     interruption = _Interruption(f"interrupted; {kept}")
     interruption.listen()
     code = 0
     try:
-        work()
-        if sys.stdout is None:
-            raise OSError("the standard output is closed, the answer has no place")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _drop_output()  # what reads it has seen enough
-    except BaseException as error:
-        # Libraries turn an interruption of their imports into errors of other kinds.
-        if interruption.came or isinstance(error, KeyboardInterrupt):
-            interruption.came = True
-            code = INTERRUPTED
-            if isinstance(error, KeyboardInterrupt) and str(error):
-                interruption.message = str(error)  # it knows better what is kept
-        elif isinstance(error, expected):
-            print(f"error: {error}", file=sys.stderr)
-            code = 1
-        else:
-            interruption.end()
-            raise
-        _flush_or_drop()
-    interruption.end()
-    if code == INTERRUPTED:
-        print(interruption.message, file=sys.stderr, flush=True)
+        with streams():
+            try:
+                work()
+                if sys.stdout is None:
+                    raise OSError(_CLOSED)
+                sys.stdout.flush()
+            except BaseException as error:
+                # Libraries turn an interruption of their imports into other errors.
+                if interruption.came or isinstance(error, KeyboardInterrupt):
+                    interruption.came = True
+                    code = INTERRUPTED
+                    if isinstance(error, KeyboardInterrupt) and str(error):
+                        interruption.message = str(error)  # it knows what is kept
+                elif isinstance(error, expected):
+                    from maskarc import files
+
+                    print(f"error: {files.shown(str(error))}", file=sys.stderr)
+                    code = 1
+                else:
+                    raise
+                with contextlib.suppress(OSError, ValueError):
+                    print(end="", flush=True)  # what was printed before
+            if code == INTERRUPTED:
+                print(interruption.message, file=sys.stderr, flush=True)
+    finally:
+        interruption.end()
     return code
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process at once.
+
+    The interpreter's own end would wait for threads that were given up, and may take
+    an interruption that passed through it for a death by the signal.
+    """
+    for child in multiprocessing.active_children():
+        child.terminate()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(code)
 
 
 def tally(counts: Mapping[str, int]) -> str:
@@ -84,7 +101,8 @@ class _Interruption:
 
     def listen(self) -> None:
         """Takes the signal over, where this is the thread that gets it."""
-        if threading.current_thread() is threading.main_thread():
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             self._before = signal.signal(signal.SIGINT, self._note)
 
     def end(self) -> None:
@@ -96,14 +114,25 @@ class _Interruption:
     def _note(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if self.came:
-            os.write(2, f"{self.message}\n".encode(errors="backslashreplace"))
+            with contextlib.suppress(OSError):
+                os.write(2, f"{self.message}\n".encode(errors="backslashreplace"))
             os._exit(INTERRUPTED)
         self.came = True
         raise KeyboardInterrupt
 
 
-def _open_streams() -> None:
-    """Makes the streams take any character, and be there."""
+@contextlib.contextmanager
+def streams() -> Iterator[None]:
+    """Makes the streams of this process take any character, and be there.
+
+    Characters that the console cannot show are escaped. What nobody reads any more is
+    dropped, and so is what the error stream cannot take; an output that cannot be
+    written is an error.
+    """
+    if isinstance(sys.stdout, _Output) or isinstance(sys.stderr, _Output):
+        yield  # they are open
+        return
+    before = sys.stdout, sys.stderr
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream: TextIO | None = getattr(sys, name)
         if stream is None:
@@ -112,6 +141,56 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
     if sys.stderr is None:  # progress bars write to it
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is not None:
+        sys.stdout = cast(TextIO, _Output(sys.stdout, (BrokenPipeError,)))
+    sys.stderr = cast(TextIO, _Output(sys.stderr, (OSError, ValueError)))
+    try:
+        yield
+    finally:
+        for opened in (sys.stdout, sys.stderr):
+            if isinstance(opened, _Output):
+                opened.finish()
+        sys.stdout, sys.stderr = before
+
+
+class _Output:
+    """A stream that drops what it cannot write for one of some reasons.
+
+    Args:
+      stream: what is written to.
+      dropped: errors after which nothing is written any more.
+    """
+
+    def __init__(self, stream: TextIO, dropped: tuple[type[Exception], ...]) -> None:
+        self._stream, self._dropped, self._is_gone = stream, dropped, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes, or drops."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes, or drops."""
+        self._try(self._stream.flush)
+
+    def finish(self) -> None:
+        """Leads nowhere what Python would write at its end, and fail."""
+        if self._is_gone:
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        if self._is_gone:
+            return
+        try:
+            act()
+        except self._dropped:
+            self._is_gone = True
 
 
 def _close_gap(number: int) -> None:
@@ -123,19 +202,3 @@ def _close_gap(number: int) -> None:
         if nowhere != number:
             os.dup2(nowhere, number)
             os.close(nowhere)
-
-
-def _flush_or_drop() -> None:
-    """Writes what was printed before an error; what cannot be written is dropped."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except (OSError, ValueError):
-        _drop_output()
-
-
-def _drop_output() -> None:
-    """Leads the output nowhere: Python would write the rest of it at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

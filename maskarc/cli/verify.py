@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def load(arguments: argparse.Namespace, **options: Any) -> "recognizer.Recognize
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the answer."""
-    from maskarc import masked_views
+    from maskarc import files, masked_views
 
     loaded = load(arguments, batch_size=1)
     result = loaded.verify(
@@ -96,16 +95,17 @@ def run(arguments: argparse.Namespace) -> None:
         any_quality=arguments.any_quality,
     )
     if arguments.json:
-        print(json.dumps(dataclasses.asdict(result)))
+        print(files.to_json(dataclasses.asdict(result)).decode(), end="")
         return
     for photo, count in zip(arguments.photos, result.face_counts, strict=True):
         if count > 1:
-            print(f"{photo}: {count} faces; the main one is compared")
+            print(f"{files.shown(photo)}: {count} faces; the main one is compared")
     for photo, masked in zip(arguments.photos, result.masked, strict=True):
-        print(f"{photo}: {'masked' if masked >= masked_views.LEAST else 'bare'}")
+        seen = "masked" if masked >= masked_views.LEAST else "bare"
+        print(f"{files.shown(photo)}: {seen}")
     similarity = f"similarity {result.similarity:.3f}"
     if result.is_same is None:
-        print(f"cannot tell: {result.reason}; {similarity}")
+        print(f"cannot tell: {files.shown(result.reason)}; {similarity}")
         return
     answer = "same person" if result.is_same else "different people"
     print(

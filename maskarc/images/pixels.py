@@ -40,9 +40,10 @@ def to_photo(image: np.ndarray) -> np.ndarray:
             "expected an image [H, W], [H, W, 1], [H, W, 3] RGB or [H, W, 4] RGBA, "
             f"got one of shape {image.shape}"
         )
-    image = eight_bits(image)
-    if image.shape[2] == 4:
+    if image.shape[2] == 4:  # each by its own range: alpha is often full
+        image = np.dstack([eight_bits(image[..., :3]), eight_bits(image[..., 3:])])
         return on_white(PIL.Image.fromarray(np.ascontiguousarray(image)))
+    image = eight_bits(image)
     if image.shape[2] == 1:
         return np.repeat(image, 3, axis=2)
     return np.ascontiguousarray(image)

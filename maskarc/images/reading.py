@@ -5,6 +5,7 @@ No setting of the program is changed, so threads do not come across each other.
 
 import os
 import pathlib
+import re
 import stat
 
 import numpy as np
@@ -169,7 +170,7 @@ def _by_pillow(image: PIL.ImageFile.ImageFile, data: bytes) -> np.ndarray:
     """uint8[H, W, 3] of an opened file; only TIFFs are turned."""
     image.load()
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        grey = pixels.eight_bits(np.asarray(image), _told_top(image))
+        grey = pixels.eight_bits(np.asarray(image), _told_top(image, data))
         if _tiff_tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO:
             grey = 255 - grey  # Pillow does so at 8 bits alone
         return np.repeat(grey[..., None], 3, axis=2)
@@ -178,16 +179,26 @@ def _by_pillow(image: PIL.ImageFile.ImageFile, data: bytes) -> np.ndarray:
         converted = PIL.ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
         return np.array(converted)
     bits = data[24] if image.format == "PNG" else _tiff_tag(image, _BITS_PER_SAMPLE)
-    return pixels.on_white(_deepened(image, data) if bits == 16 else image)
+    is_deep = bits == 16 or (image.format == "PPM" and _ppm_top(data) == 65535)
+    return pixels.on_white(_deepened(image, data) if is_deep else image)
 
 
-def _told_top(image: PIL.ImageFile.ImageFile) -> int | None:
+def _told_top(image: PIL.ImageFile.ImageFile, data: bytes) -> int | None:
     """The integer that is white, where the file tells it."""
     if image.format == "PPM":
-        return 65535  # Pillow scales them to it
+        # Pillow scales them to it, unless it is what the file says already.
+        return None if _ppm_top(data) == 65535 else 65535
     bits = _tiff_tag(image, _BITS_PER_SAMPLE)
     most = _tiff_tag(image, _MAX_SAMPLE_VALUE)
     return most or (2**bits - 1 if bits and bits < 16 else None)
+
+
+def _ppm_top(data: bytes) -> int:
+    """The greatest value that a PGM or PPM file may hold; 0 where it says none."""
+    if data[1:2] not in (b"2", b"3", b"5", b"6"):
+        return 0
+    words = re.sub(rb"#[^\n]*", b"", data[:1024]).split(maxsplit=4)
+    return int(words[3]) if len(words) > 3 and words[3].isdigit() else 0
 
 
 def _tiff_tag(image: PIL.ImageFile.ImageFile, tag: int) -> int | None:

@@ -121,8 +121,8 @@ def _mask(file: Any, name: str, settings: masking.Settings) -> masking.MaskedPho
     if not images.is_image(name):
         return masking.mask_photo(b"", name, settings)
     try:
-        if file.size_in_bytes > bulk.MAX_BYTES:
-            raise OSError(f"the file is larger than {bulk.MAX_BYTES} bytes")
+        if file.size_in_bytes > images.MAX_BYTES:
+            raise OSError(f"the file is larger than {images.MAX_BYTES} bytes")
         with filesystems.FileSystems.open(
             file.path, compression_type=filesystem.CompressionTypes.UNCOMPRESSED
         ) as opened:

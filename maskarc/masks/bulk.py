@@ -23,8 +23,6 @@ from maskarc.masks import database, labels, manifest, masking, mixture, workers
 
 SETTINGS, LANDMARKS = "settings.json", "landmarks.npz"
 MANIFEST, MASKED = manifest.NAME, manifest.MASKED
-# Larger files are not read.
-MAX_BYTES = 2**30
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -219,17 +217,12 @@ def read_photo(root: pathlib.Path, name: str) -> tuple[bytes, str]:
 
     Files that are not photos by their names are not read.
     """
-    path = root / name
+    if not images.is_image(name):
+        return b"", ""
     try:
-        if not images.is_image(name):
-            return b"", ""
-        if not path.is_file():  # a broken link, or a pipe
-            return b"", f"{path.name}: not a file that can be read"
-        if path.stat().st_size > MAX_BYTES:
-            return b"", f"{path.name}: larger than {MAX_BYTES} bytes"
-        return path.read_bytes(), ""
-    except OSError as error:
-        return b"", f"{path.name}: {error.strerror or error}"
+        return images.read_file(root / name), ""
+    except (images.ImageError, OSError) as error:
+        return b"", str(error)
 
 
 def _lost(task: _Task) -> dict[str, Any]:

@@ -209,7 +209,7 @@ def write_below(output: pathlib.Path, name: str, content: bytes) -> None:
     if not path.parent.resolve().is_relative_to(output.resolve()):
         raise ValueError(f"{name} would be written outside {output}: a link is in it")
     # What a power cut takes is noticed by its checksum when the run goes on.
-    files.write_bytes(path, content, sync=False)
+    files.write_bytes(path, content, sync=False, follow=False)
 
 
 def _is_finished(output: pathlib.Path, row: dict[str, Any]) -> bool:

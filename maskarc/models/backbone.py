@@ -101,7 +101,7 @@ class Backbone:
     def _build(self, rngs: nnx.Rngs) -> Any:
         model = MODELS[self.name](**dict(self.options), rngs=rngs)
         model.remat = self.remat
-        for _, module in nnx.iter_modules(model):
+        for _, module in nnx.iter_graph(model):
             if isinstance(module, layers.BatchNorm):
                 module.groups, module.axis_name = self.norm_groups, self.norm_axis
         return model

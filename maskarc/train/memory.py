@@ -4,9 +4,12 @@ import contextlib
 from collections.abc import Iterator
 
 import jax
-import psutil
 
+from maskarc import extras
 from maskarc.train import config as config_lib
+
+with extras.needed("train"):
+    import psutil
 
 _GIGABYTE = 1e9
 

@@ -17,10 +17,10 @@ from maskarc.train import head
 # Intervals of numbers; of those in a tuple each. NaN is in none. The upper ends are
 # what no training has asked for, and what int32 holds.
 RANGES: dict[str, str] = {
-    "num_identities": "[1, inf)",
-    "photos_per_identity": "[1, inf)",
-    "min_photos": "[1, inf)",
-    "batch_photos_per_identity": "[0, inf)",
+    "num_identities": "[1, 2147483647]",
+    "photos_per_identity": "[1, 2147483647]",
+    "min_photos": "[1, 2147483647]",
+    "batch_photos_per_identity": "[0, 2147483647]",
     "seed": "[0, 2147483647]",
     "mask_probability": "[0, 1]",
     "mask_size_jitter": "[0, 1]",
@@ -35,7 +35,7 @@ RANGES: dict[str, str] = {
     "embed_dim": "[2, 65536]",
     "width": "[1, 4096]",
     "dropout": "[0, 1)",
-    "batch_norm_groups": "[0, inf)",
+    "batch_norm_groups": "[0, 2147483647]",
     "learning_rates": "[0, inf)",
     "head_warmup_steps": "[0, 10000000]",
     "scale": "(0, 10000]",
@@ -45,11 +45,11 @@ RANGES: dict[str, str] = {
     "consistency": "[0, inf)",
     "distillation": "[0, inf)",
     "similarity_distillation": "[0, inf)",
-    "devices": "[0, inf)",
-    "class_shards": "[1, inf)",
-    "accumulate": "[1, inf)",
+    "devices": "[0, 2147483647]",
+    "class_shards": "[1, 2147483647]",
+    "accumulate": "[1, 2147483647]",
     "clip_norm": "[0, inf)",
-    "batch_size": "[1, inf)",
+    "batch_size": "[1, 2147483647]",
     "steps": "[0, 2147483647]",
     # At 0 nothing would learn: steps=0 keeps the initial network, freeze a part of it.
     "learning_rate": "(0, inf)",
@@ -61,9 +61,9 @@ RANGES: dict[str, str] = {
     "warmup_steps": "[0, 10000000]",
     "decay_at": "(0, 1)",
     "decay_power": "(0, 100]",
-    "log_every": "[1, inf)",
-    "checkpoint_every": "[1, inf)",
-    "keep": "[1, inf)",
+    "log_every": "[1, 2147483647]",
+    "checkpoint_every": "[1, 2147483647]",
+    "keep": "[1, 2147483647]",
     "read_threads": "[1, 1024]",
     "worker_count": "[0, 1024]",
 }
@@ -146,7 +146,7 @@ def _is_number(value: Any, interval: str, kind: Any = (int, float)) -> bool:
     return (
         isinstance(value, kind)
         and not isinstance(value, bool)
-        and math.isfinite(value)
+        and (isinstance(value, int) or math.isfinite(value))
         and contains(interval, value)
     )
 

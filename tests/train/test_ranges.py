@@ -91,7 +91,7 @@ def test_a_fault_says_field_range_and_value():
         wrong.validate()
     assert str(caught.value) == (
         "dropout: expected a number in [0, 1), got 1.5; "
-        "keep: expected a whole number in [1, inf), got 0"
+        "keep: expected a whole number in [1, 2147483647], got 0"
     )
 
 
