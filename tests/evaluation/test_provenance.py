@@ -1,9 +1,11 @@
 """What a result is kept with, against git and the running process."""
 
+import shutil
 import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from maskarc.evaluation import provenance
 
@@ -13,6 +15,7 @@ def git(folder, *arguments):
     subprocess.run(["git", "-C", folder, *identity, *arguments], check=True)
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_the_revision_is_that_of_the_checkout(tmp_path):
     assert provenance.revision(tmp_path) == ""
     git(tmp_path, "init", "-q")
