@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import hashlib
 import importlib.resources
-import threading
 
 import numpy as np
 
@@ -53,8 +52,9 @@ NETWORKS = {
     ),
 }
 ENGINES = ("opencv", "onnxruntime")
-# OpenCV's networks keep their tensors between calls: every thread has its own.
-_OWN = threading.local()
+# OpenCV's networks keep their tensors between calls: one call at a time. Those that are
+# at rest are kept for the next, in whatever thread.
+_AT_REST: dict[str, list[cv2.dnn.Net]] = {name: [] for name in NETWORKS}
 
 
 def run(name: str, *inputs: np.ndarray, engine: str = "opencv") -> list[np.ndarray]:
@@ -75,10 +75,15 @@ def run(name: str, *inputs: np.ndarray, engine: str = "opencv") -> list[np.ndarr
     named = dict(zip(known.inputs, inputs, strict=True))
     if engine == "onnxruntime":
         return _onnxruntime(name).run(list(known.outputs), named)
-    network = _opencv(name)
+    try:
+        network = _AT_REST[name].pop()
+    except IndexError:  # all are at work
+        network = _opencv(name)
     for input_name, value in named.items():
         network.setInput(value, input_name)
-    return list(network.forward(known.outputs))
+    outputs = list(network.forward(known.outputs))
+    _AT_REST[name].append(network)
+    return outputs
 
 
 def check(engine: str) -> None:
@@ -105,13 +110,11 @@ def checked_file(name: str) -> bytes:
 
 
 def _opencv(name: str) -> cv2.dnn.Net:
-    kept = _OWN.__dict__
-    if name not in kept:
-        content = np.frombuffer(checked_file(name), np.uint8)
-        kept[name] = cv2.dnn.readNetFromONNX(content)
-        # With it the last digits hang on what shapes came before, in OpenCV 4.10.
-        kept[name].enableWinograd(False)
-    return kept[name]
+    content = np.frombuffer(checked_file(name), np.uint8)
+    network = cv2.dnn.readNetFromONNX(content)
+    # With it the last digits hang on what shapes came before, in OpenCV 4.10.
+    network.enableWinograd(False)
+    return network
 
 
 @functools.cache
